@@ -1,0 +1,172 @@
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "protocol/codec.hpp"
+#include "protocol/codec_messages.hpp"
+#include "protocol/codec_preamble.hpp"
+#include "protocol/codec_reader.hpp"
+#include "protocol/codec_tape.hpp"
+
+namespace muster {
+namespace {
+
+using codec::Reader;
+
+// Reads the alternative of `Messages` that travels under `type` into `message`; false where none
+// does, which is to say that the type may not travel this way.
+template <class... Messages>
+bool read_one_of(Reader& in, codec::MessageType type, std::variant<Messages...>& message) {
+  const auto try_one = [&]<class Message>(std::type_identity<Message>) {
+    if (codec::TypeOf<Message>::value != type) return false;
+    read(in, message.template emplace<Message>());
+    return true;
+  };
+  return (try_one(std::type_identity<Messages>{}) || ...);
+}
+
+std::string over(std::string_view what, std::uint64_t found, std::string_view unit,
+                 std::uint64_t allowed) {
+  std::string sentence{what};
+  sentence += ' ' + std::to_string(found);
+  sentence += unit;
+  sentence += "; at most " + std::to_string(allowed) + " are taken.";
+  return sentence;
+}
+
+Fault make(FaultReason reason, std::string what) {
+  return {reason, std::move(what), {}, {}};
+}
+
+}  // namespace
+
+struct Decoder::Impl {
+  WireLimits limits;
+  codec::Tape tape;
+
+  // What can be said before anything is parsed.
+  std::optional<Fault> check_size(const Frame& header, const Payload& payload,
+                                  std::size_t dropped_frames) const;
+  // What can be said once it has been parsed, before the message itself is read.
+  std::optional<Fault> check_header(std::string_view header, const codec::Preamble& preamble);
+
+  template <class Messages>
+  Result<Decoded<Messages>, Fault> decode(const Frame& header, const Payload& payload,
+                                          std::size_t dropped_frames);
+};
+
+std::optional<Fault> Decoder::Impl::check_size(const Frame& header, const Payload& payload,
+                                               std::size_t dropped_frames) const {
+  const std::uint64_t frames = 1 + payload.frame_count() + dropped_frames;
+  if (frames > limits.frames) {
+    return make(FaultReason::too_many_frames,
+                over("The message has", frames, " frames with its header", limits.frames));
+  }
+  if (header.size() > limits.header_bytes) {
+    return make(FaultReason::header_too_large,
+                over("The header has", header.size(), " bytes", limits.header_bytes));
+  }
+  std::uint64_t bytes = header.size();
+  for (std::size_t i = 0; i < payload.frame_count(); ++i) {
+    const std::uint64_t size = payload.frame(i).size();
+    if (size > limits.frame_bytes) {
+      return make(FaultReason::frame_too_large,
+                  over("A payload frame has", size, " bytes", limits.frame_bytes));
+    }
+    bytes += size;
+  }
+  if (bytes > limits.message_bytes) {
+    return make(FaultReason::message_too_large,
+                over("The message has", bytes, " bytes in all its frames", limits.message_bytes));
+  }
+  return std::nullopt;
+}
+
+std::optional<Fault> Decoder::Impl::check_header(std::string_view header,
+                                                 const codec::Preamble& preamble) {
+  switch (tape.parse(header)) {
+    case codec::Tape::Outcome::ok:
+      break;
+    case codec::Tape::Outcome::malformed:
+      return make(FaultReason::malformed,
+                  "The header is not one whole msgpack item; it must be one array and no more.");
+    case codec::Tape::Outcome::nested_too_deep:
+      return make(FaultReason::nested_too_deep, "The header is nested too deep; at most " +
+                                                    std::to_string(codec::nesting_max) +
+                                                    " levels are taken.");
+  }
+  const codec::Token& top = tape.tokens().front();
+  if (top.kind != codec::Kind::array || top.count < 2) {
+    return make(FaultReason::malformed,
+                "The header is not an array that starts with a version and a type; it must be.");
+  }
+  if (!preamble.version || (*preamble.version == protocol_version && !preamble.type)) {
+    return make(FaultReason::malformed,
+                "The header does not start with two integers; they must be version and type.");
+  }
+  if (*preamble.version != protocol_version) {
+    return make(FaultReason::version, "The version is " + std::to_string(*preamble.version) +
+                                          "; it must be " + std::to_string(protocol_version) + ".");
+  }
+  if (codec::type_info(*preamble.type) == nullptr) {
+    return make(FaultReason::unknown_type,
+                "The message type " + std::to_string(*preamble.type) +
+                    " is not known; it must be one of this protocol version.");
+  }
+  return std::nullopt;
+}
+
+template <class Messages>
+Result<Decoded<Messages>, Fault> Decoder::Impl::decode(const Frame& header, const Payload& payload,
+                                                       std::size_t dropped_frames) {
+  const codec::Preamble preamble = codec::read_preamble(header.text());
+  const auto failed = [&](Fault fault) {
+    fault.id = preamble.id;
+    fault.type = preamble.type;
+    return failure(std::move(fault));
+  };
+  if (auto fault = check_size(header, payload, dropped_frames)) return failed(std::move(*fault));
+  if (auto fault = check_header(header.text(), preamble)) return failed(std::move(*fault));
+
+  const codec::TypeInfo& info = *codec::type_info(*preamble.type);
+  Reader in{tape, info.name, limits};
+  Decoded<Messages> decoded;
+  if (!read_one_of(in, info.type, decoded.message)) {
+    return failed(make(
+        FaultReason::wrong_direction,
+        std::string{info.name} + " may not be sent by this peer; it must be a type of its side."));
+  }
+  if (in.failed()) return failed(in.fault());
+  if (!payload.empty() && !info.takes_payload) {
+    return failed(make(FaultReason::unexpected_payload,
+                       std::string{info.name} + " came with payload frames; it must have none."));
+  }
+  decoded.id = preamble.id_span;
+  return decoded;
+}
+
+Decoder::Decoder(WireLimits limits) : impl_(std::make_unique<Impl>(Impl{limits, {}})) {}
+Decoder::~Decoder() = default;
+
+Result<Decoded<FromClient>, Fault> Decoder::from_client(const Frame& header, const Payload& payload,
+                                                        std::size_t dropped_frames) {
+  return impl_->decode<FromClient>(header, payload, dropped_frames);
+}
+
+Result<Decoded<FromWorker>, Fault> Decoder::from_worker(const Frame& header, const Payload& payload,
+                                                        std::size_t dropped_frames) {
+  return impl_->decode<FromWorker>(header, payload, dropped_frames);
+}
+
+Result<Decoded<ToClient>, Fault> Decoder::to_client(const Frame& header, const Payload& payload,
+                                                    std::size_t dropped_frames) {
+  return impl_->decode<ToClient>(header, payload, dropped_frames);
+}
+
+Result<Decoded<ToWorker>, Fault> Decoder::to_worker(const Frame& header, const Payload& payload,
+                                                    std::size_t dropped_frames) {
+  return impl_->decode<ToWorker>(header, payload, dropped_frames);
+}
+
+}  // namespace muster

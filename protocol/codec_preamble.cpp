@@ -1,0 +1,111 @@
+#include "protocol/codec_preamble.hpp"
+
+#include <array>
+
+namespace muster::codec {
+namespace {
+
+constexpr std::array<TypeInfo, 16> type_table{{
+    {MessageType::request, "REQUEST", true, true},
+    {MessageType::cancel, "CANCEL", true, false},
+    {MessageType::chunk, "CHUNK", true, true},
+    {MessageType::final, "FINAL", true, true},
+    {MessageType::error, "ERROR", true, true},
+    {MessageType::heartbeat, "HEARTBEAT", false, false},
+    {MessageType::register_, "REGISTER", false, false},
+    {MessageType::registered, "REGISTERED", false, false},
+    {MessageType::reregister, "REREGISTER", false, false},
+    {MessageType::deregister, "DEREGISTER", false, false},
+    {MessageType::dismiss, "DISMISS", false, false},
+    {MessageType::probe, "PROBE", false, false},
+    {MessageType::status, "STATUS", false, false},
+    {MessageType::drain, "DRAIN", false, false},
+    {MessageType::query, "QUERY", true, false},
+    {MessageType::answer, "ANSWER", true, false},
+}};
+
+// Walks over a header's first bytes. Each reading takes what it has read, or nothing.
+class Cursor {
+ public:
+  explicit Cursor(std::string_view bytes) : bytes_(bytes) {}
+  [[nodiscard]] std::size_t at() const { return at_; }
+
+  std::optional<std::uint64_t> array_size() {
+    const auto lead = byte(at_);
+    if (!lead) return std::nullopt;
+    if ((*lead & 0xf0) == 0x90) {
+      ++at_;
+      return *lead & 0x0f;
+    }
+    if (*lead == 0xdc) return big_endian(2);
+    if (*lead == 0xdd) return big_endian(4);
+    return std::nullopt;
+  }
+
+  // A number from 0 in any of msgpack's integer forms, the signed ones included.
+  std::optional<std::uint64_t> uint() {
+    const auto lead = byte(at_);
+    if (!lead) return std::nullopt;
+    if (*lead <= 0x7f) {
+      ++at_;
+      return *lead;
+    }
+    if (*lead >= 0xcc && *lead <= 0xcf) return big_endian(std::size_t{1} << (*lead - 0xcc));
+    if (*lead >= 0xd0 && *lead <= 0xd3) {
+      const auto sign_bits = byte(at_ + 1);
+      if (!sign_bits || (*sign_bits & 0x80) != 0) return std::nullopt;
+      return big_endian(std::size_t{1} << (*lead - 0xd0));
+    }
+    return std::nullopt;
+  }
+
+ private:
+  [[nodiscard]] std::optional<std::uint8_t> byte(std::size_t i) const {
+    if (i >= bytes_.size()) return std::nullopt;
+    return static_cast<std::uint8_t>(bytes_[i]);
+  }
+
+  // `width` bytes after the lead byte.
+  std::optional<std::uint64_t> big_endian(std::size_t width) {
+    if (bytes_.size() - at_ < 1 + width) return std::nullopt;
+    std::uint64_t number = 0;
+    for (std::size_t i = 1; i <= width; ++i)
+      number = number << 8 | static_cast<std::uint8_t>(bytes_[at_ + i]);
+    at_ += 1 + width;
+    return number;
+  }
+
+  std::string_view bytes_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace
+
+const TypeInfo* type_info(std::uint64_t type) {
+  for (const auto& info : type_table) {
+    if (static_cast<std::uint64_t>(info.type) == type) return &info;
+  }
+  return nullptr;
+}
+
+Preamble read_preamble(std::string_view header) {
+  Preamble preamble;
+  Cursor cursor{header};
+  const auto elements = cursor.array_size();
+  if (!elements || *elements < 2) return preamble;
+  preamble.version = cursor.uint();
+  if (!preamble.version) return preamble;
+  preamble.type = cursor.uint();
+  if (!preamble.type || *elements < 3) return preamble;
+  const TypeInfo* info = type_info(*preamble.type);
+  if (info == nullptr || !info->has_id) return preamble;
+  const std::size_t start = cursor.at();
+  if (const auto id = cursor.uint()) {
+    preamble.id = WireId{*id};
+    preamble.id_span = {static_cast<std::uint8_t>(start),
+                        static_cast<std::uint8_t>(cursor.at() - start)};
+  }
+  return preamble;
+}
+
+}  // namespace muster::codec

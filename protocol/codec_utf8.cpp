@@ -1,0 +1,49 @@
+#include "protocol/codec_utf8.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace muster::codec {
+namespace {
+
+// What may follow a lead byte: how many continuation bytes, and the range of the first of them,
+// which is what keeps overlong forms, surrogates and too large code points out.
+struct Follow {
+  std::size_t count = 0;
+  std::uint8_t low = 0x80;
+  std::uint8_t high = 0xbf;
+};
+
+// A count of 0: no sequence starts so.
+Follow after(std::uint8_t lead) {
+  if (lead >= 0xc2 && lead <= 0xdf) return {1};
+  if (lead == 0xe0) return {2, 0xa0, 0xbf};
+  if (lead == 0xed) return {2, 0x80, 0x9f};
+  if (lead >= 0xe1 && lead <= 0xef) return {2};
+  if (lead == 0xf0) return {3, 0x90, 0xbf};
+  if (lead >= 0xf1 && lead <= 0xf3) return {3};
+  if (lead == 0xf4) return {3, 0x80, 0x8f};
+  return {};
+}
+
+}  // namespace
+
+bool is_utf8(std::string_view text) {
+  std::size_t i = 0;
+  while (i < text.size()) {
+    const auto lead = static_cast<std::uint8_t>(text[i]);
+    ++i;
+    if (lead < 0x80) continue;
+    const Follow follow = after(lead);
+    if (follow.count == 0 || text.size() - i < follow.count) return false;
+    const auto first = static_cast<std::uint8_t>(text[i]);
+    if (first < follow.low || first > follow.high) return false;
+    for (std::size_t k = 1; k < follow.count; ++k) {
+      if ((static_cast<std::uint8_t>(text[i + k]) & 0xc0) != 0x80) return false;
+    }
+    i += follow.count;
+  }
+  return true;
+}
+
+}  // namespace muster::codec

@@ -1,0 +1,43 @@
+#include "protocol/error_code.hpp"
+
+namespace muster {
+
+std::string error_name(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::bad_request:
+      return "BAD_REQUEST";
+    case ErrorCode::unauthenticated:
+      return "UNAUTHENTICATED";
+    case ErrorCode::forbidden:
+      return "FORBIDDEN";
+    case ErrorCode::unknown_model:
+      return "UNKNOWN_MODEL";
+    case ErrorCode::replaced:
+      return "REPLACED";
+    case ErrorCode::name_taken:
+      return "NAME_TAKEN";
+    case ErrorCode::rate_limited:
+      return "RATE_LIMITED";
+    case ErrorCode::overloaded:
+      return "OVERLOADED";
+    case ErrorCode::refused:
+      return "REFUSED";
+    case ErrorCode::cancelled:
+      return "CANCELLED";
+    case ErrorCode::worker_failed:
+      return "WORKER_FAILED";
+    case ErrorCode::no_worker:
+      return "NO_WORKER";
+    case ErrorCode::worker_timeout:
+      return "WORKER_TIMEOUT";
+    case ErrorCode::worker_lost:
+      return "WORKER_LOST";
+    case ErrorCode::shutting_down:
+      return "SHUTTING_DOWN";
+    case ErrorCode::server_gone:
+      return "SERVER_GONE";
+  }
+  return std::to_string(static_cast<std::uint32_t>(code));
+}
+
+}  // namespace muster

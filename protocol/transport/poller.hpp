@@ -1,0 +1,66 @@
+#pragma once
+
+// Waits for sockets, file descriptors and a deadline at once.
+
+#include <vector>
+
+#include "protocol/time.hpp"
+#include "protocol/transport/socket.hpp"
+
+namespace muster::transport {
+
+// Sockets and descriptors may come and go between two waits. All on one thread.
+class Poller {
+ public:
+  // Each stays watched until removed; what is watched must outlive its watch.
+  void watch(Socket& socket);
+  void watch(int fd);  // for reading
+  // What is not watched is ignored.
+  void remove(Socket& socket);
+  void remove(int fd);
+
+  // Returns when something is readable, a signal has come or `deadline` is reached, never earlier
+  // than that by the rounding of milliseconds. What is readable is found by reading: nothing here
+  // says which. REQUIRES: something is watched.
+  void wait(Time now, Time deadline);
+
+ private:
+  std::vector<Socket*> sockets_;
+  std::vector<int> fds_;
+};
+
+// Lets another thread, or a signal handler, end a wait.
+class Wakeup {
+ public:
+  Wakeup();
+  ~Wakeup();
+  Wakeup(const Wakeup&) = delete;
+  Wakeup& operator=(const Wakeup&) = delete;
+
+  void notify();                                // from any thread
+  [[nodiscard]] int fd() const { return fd_; }  // to be watched
+  // How many notifications have come since the last call. Ends the readiness of fd().
+  [[nodiscard]] int take();
+
+ private:
+  int fd_ = -1;
+};
+
+// SIGINT and SIGTERM as something to poll. Made before any thread is, so that every thread has them
+// blocked; they stay blocked after it, so that a late one can't change how a program ends.
+class StopSignals {
+ public:
+  StopSignals();
+  ~StopSignals();
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+  [[nodiscard]] int fd() const { return fd_; }
+  // How many have come since the last call.
+  [[nodiscard]] int take();
+
+ private:
+  int fd_ = -1;
+};
+
+}  // namespace muster::transport

@@ -1,0 +1,17 @@
+#pragma once
+
+// For each way that a message can travel: every message that may, bare and with all that it can
+// carry.
+
+#include <vector>
+
+#include "protocol/message.hpp"
+
+namespace muster::samples {
+
+[[nodiscard]] std::vector<FromClient> from_client();
+[[nodiscard]] std::vector<FromWorker> from_worker();
+[[nodiscard]] std::vector<ToClient> to_client();
+[[nodiscard]] std::vector<ToWorker> to_worker();
+
+}  // namespace muster::samples

@@ -1,0 +1,116 @@
+#include "protocol/transport/poller.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <thread>
+
+#include "protocol/transport/clock.hpp"
+#include "tests/unit/transport/waiting.hpp"
+
+namespace muster::transport {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+TEST(Poller, NeverReturnsBeforeTheDeadline) {
+  Wakeup never;
+  Poller poller;
+  poller.watch(never.fd());
+  for (const Duration wait : {microseconds{1}, microseconds{700}, microseconds{1500}}) {
+    const Time now = monotonic_now();
+    poller.wait(now, now + wait);
+    EXPECT_GE(monotonic_now(), now + wait);
+  }
+}
+
+TEST(Poller, ADeadlineInThePastDoesNotWait) {
+  Wakeup never;
+  Poller poller;
+  poller.watch(never.fd());
+  const Time now = monotonic_now();
+  poller.wait(now, now - seconds{3600});
+  EXPECT_LT(monotonic_now() - now, seconds{1});
+}
+
+TEST(Poller, AnotherThreadEndsAWait) {
+  Wakeup wakeup;
+  Poller poller;
+  poller.watch(wakeup.fd());
+  EXPECT_EQ(0, wakeup.take());
+  std::thread other([&] {
+    wakeup.notify();
+    wakeup.notify();
+  });
+  poller.wait(monotonic_now(), time_never);
+  other.join();
+  EXPECT_EQ(2, wakeup.take());
+  EXPECT_EQ(0, wakeup.take());
+}
+
+TEST(Poller, AMessageEndsAWaitAndSocketsComeAndGo) {
+  Context context;
+  RouterSocket router(context, {});
+  const auto endpoint = router.bind("tcp://127.0.0.1:*");
+  ASSERT_TRUE(endpoint.ok());
+  Wakeup never;
+  Poller poller;
+  poller.watch(never.fd());
+  poller.watch(router);
+  for (int i = 0; i < 3; ++i) {
+    DealerSocket dealer(context, {});
+    ASSERT_TRUE(dealer.connect(endpoint.value()).ok());
+    poller.watch(dealer);
+    Incoming got;
+    while (!dealer.receive(got))
+      poller.wait(monotonic_now(), monotonic_now() + test::patience);
+    EXPECT_TRUE(got.header.empty());
+    poller.remove(dealer);
+  }
+  const Time now = monotonic_now();
+  poller.wait(now, now + milliseconds{1});  // none of the closed ones is looked at
+}
+
+TEST(Poller, WhatHasCameWhileSendingIsNotSleptOver) {
+  // libzmq may take in what has come while it sends; its descriptor does not tell of it then.
+  Context context;
+  RouterSocket router(context, {});
+  const auto endpoint = router.bind("tcp://127.0.0.1:*");
+  ASSERT_TRUE(endpoint.ok());
+  DealerSocket dealer(context, {});
+  ASSERT_TRUE(dealer.connect(endpoint.value()).ok());
+  Incoming got;
+  ASSERT_TRUE(test::receive_soon(dealer, got, &router));
+  Poller poller;
+  poller.watch(dealer);
+  for (int i = 0; i < 2000; ++i) {
+    ASSERT_EQ(Sent::done, dealer.send(Frame{"ping"}, {}));
+    ASSERT_TRUE(test::receive_soon(router, got));
+    ASSERT_EQ(Sent::done, router.send(got.peer, Frame{"pong"}, {}));
+    ASSERT_EQ(Sent::done, dealer.send(Frame{"ping"}, {}));
+    const Time start = monotonic_now();
+    while (!dealer.receive(got))
+      poller.wait(monotonic_now(), start + test::patience);
+    ASSERT_LT(monotonic_now() - start, test::patience);
+    ASSERT_TRUE(test::receive_soon(router, got));
+  }
+}
+
+TEST(StopSignals, CountsWhatHasCome) {
+  StopSignals signals;
+  EXPECT_EQ(0, signals.take());
+  Poller poller;
+  poller.watch(signals.fd());
+  ASSERT_EQ(0, ::raise(SIGTERM));
+  poller.wait(monotonic_now(), time_never);
+  EXPECT_EQ(1, signals.take());
+  EXPECT_EQ(0, signals.take());
+  ASSERT_EQ(0, ::raise(SIGINT));
+  ASSERT_EQ(0, ::raise(SIGTERM));
+  EXPECT_EQ(2, signals.take());
+}
+
+}  // namespace
+}  // namespace muster::transport
