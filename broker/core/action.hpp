@@ -1,0 +1,76 @@
+#pragma once
+
+// What a Controller wants done: all of its output, in order. The shell sends what is to be sent,
+// and logs and counts what is noted. A send that fails comes back as an Event; no Action waits.
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "broker/core/event.hpp"
+
+namespace muster::broker {
+
+struct SendToClient {
+  ClientConnection to;
+  ToClient message;
+};
+
+// A worker's CHUNK, FINAL or ERROR, passed on under the client's id.
+struct RelayToClient {
+  ClientConnection to;
+  ClientRequestId id;
+  Header header;
+  Payload payload;
+};
+
+struct SendToWorker {
+  WorkerConnection to;
+  ToWorker message;
+};
+
+// A client's REQUEST, passed on under the broker's id for this attempt.
+struct RelayToWorker {
+  WorkerConnection to;
+  BrokerId id;
+  Header header;
+  Payload payload;
+};
+
+// ---- notes: for the log and nothing else ------------------------------------------------------
+
+// A worker's session began, changed or ended; `what` is a stable word: registered, resumed,
+// updated, state, suspect, recovered, broken, expired, deregistered, dismissed, replaced.
+struct WorkerNote {
+  std::string_view what;
+  std::string worker;
+  std::string detail;     // a clear sentence part: "ready -> unhealthy", "nothing heard for 3.0 s"
+  bool alarming = false;  // whether it wants a person's eyes (log level warning)
+};
+
+// One request's whole story, once it has ended (log level debug).
+struct RequestNote {
+  ClientConnection client;
+  ClientRequestId id;
+  std::string model;
+  std::string request_id;
+  std::string worker;    // the last that had it; empty: none
+  std::string_view end;  // "FINAL", or the error's name
+  std::string reason;
+  Duration waited{};  // from receipt until it was bound to a worker
+  Duration took{};    // from receipt to its end
+  std::uint64_t chunks = 0;
+};
+
+// Input that was dropped or answered with BAD_REQUEST, already counted; the log bounds its rate.
+struct FaultNote {
+  bool from_worker = false;
+  std::uint32_t connection = 0;
+  std::string worker;  // where the connection is bound to one
+  Fault fault;
+};
+
+using Action = std::variant<SendToClient, RelayToClient, SendToWorker, RelayToWorker, WorkerNote,
+                            RequestNote, FaultNote>;
+
+}  // namespace muster::broker

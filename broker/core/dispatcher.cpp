@@ -1,0 +1,345 @@
+#include "broker/core/dispatcher.hpp"
+
+#include "protocol/check.hpp"
+
+namespace muster::broker {
+namespace {
+
+WireId wire(BrokerId id) {
+  return WireId{id.value};
+}
+WireId wire(ClientRequestId id) {
+  return WireId{id.value};
+}
+
+std::string in_quotes(const std::string& text) {
+  return "\"" + text + "\"";
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(const ControllerOptions& options, WorkerRegistry& workers,
+                       InFlightTable& requests, WaitingRoom& waiting, Counters& counters,
+                       BrokerId first_id, std::uint64_t seed)
+    : options_(options),
+      workers_(workers),
+      requests_(requests),
+      waiting_(waiting),
+      counters_(counters),
+      no_worker_(options, workers),
+      policy_(make_routing_policy(options.policy)),
+      prng_(seed),
+      next_id_(first_id.value) {
+  CHECK(first_id.value >= broker_id_min && first_id.value < broker_id_start_max,
+        "the first broker id is outside [2^32, 2^52)");
+}
+
+// ---- a request comes -------------------------------------------------------------------------
+
+void Dispatcher::accept(ClientConnection from, Request&& message, Header&& header,
+                        Payload&& payload, Step& step) {
+  const ClientRequestId id{message.id.value};
+  RequestOptions& asked = message.options;
+  if (asked.timeout == Duration::zero()) {
+    return reject(
+        from, message.id,
+        {ErrorCode::bad_request, {}, false, "a timeout of 0 leaves no time for an answer"}, step);
+  }
+  if (requests_.outstanding(from) >= options_.outstanding_per_client_max) {
+    return reject(from, message.id,
+                  {ErrorCode::rate_limited, reason::outstanding, true,
+                   "this client has " + std::to_string(options_.outstanding_per_client_max) +
+                       " requests outstanding, the most that limits.outstanding_per_client_max "
+                       "allows",
+                   options_.heartbeat_interval},
+                  step);
+  }
+  const std::uint64_t bytes = header.frame.size() + payload.bytes() + InFlightTable::overhead_bytes;
+  if (requests_.held_bytes() + bytes > options_.held_bytes_max) {
+    return reject(from, message.id,
+                  {ErrorCode::overloaded, reason::held_bytes, true,
+                   "the room for bodies that wait for an answer to begin is full "
+                   "(limits.held_bytes_max)",
+                   options_.heartbeat_interval},
+                  step);
+  }
+
+  PendingRequest request;
+  request.client = from;
+  request.id = id;
+  request.model = std::move(message.model);
+  request.request_id = std::move(asked.request_id);
+  request.require = std::move(asked.require);
+  request.priority = asked.priority;
+  request.stream = asked.stream;
+  request.header = std::move(header);
+  request.payload = std::move(payload);
+  request.received = step.now;
+  request.until = step.now + std::min(asked.timeout.value_or(options_.request_timeout),
+                                      options_.request_timeout_max);
+  const Duration first = asked.first_timeout.value_or(options_.first_timeout);
+  if (first > Duration::zero()) request.first_until = step.now + first;
+  request.idle_timeout = asked.idle_timeout.value_or(options_.idle_timeout);
+  place(requests_.add(std::move(request)), true, step);
+}
+
+void Dispatcher::reject(ClientConnection from, WireId id, Verdict verdict, Step& step,
+                        bool duplicate) {
+  ++counters_.errors[verdict.code];
+  Error error = make_error(id, verdict, nullptr);
+  error.meta.duplicate = duplicate;
+  step.out.push_back(SendToClient{from, std::move(error)});
+}
+
+// ---- it is given to a worker, or waits -------------------------------------------------------
+
+WorkerInfo* Dispatcher::choose(const PendingRequest& request, Time now) {
+  const auto gather = [&](bool suspects) {
+    candidates_.clear();
+    for (WorkerInfo* worker : workers_.serving(request.model)) {
+      if (worker->can_take() && worker->suspect == suspects && worker->fits(request.require) &&
+          !request.avoids(worker->session, now)) {
+        candidates_.push_back(worker);
+      }
+    }
+    return !candidates_.empty();
+  };
+  if (!gather(false) && !gather(true)) return nullptr;
+  return &policy_->pick(candidates_, prng_);
+}
+
+void Dispatcher::place(PendingRequest& request, bool fresh, Step& step) {
+  if (WorkerInfo* worker = choose(request, step.now)) return bind(request, *worker, step);
+  if (!no_worker_.servable(request)) return hold_or_answer(request, step);
+  if (fresh && waiting_.depth(request.model) >= options_.queue_depth_max) {
+    return fail(request,
+                {ErrorCode::overloaded, reason::queue_full, true,
+                 std::to_string(options_.queue_depth_max) + " requests wait for model " +
+                     in_quotes(request.model) + " already, the most that queue.depth_max allows",
+                 options_.heartbeat_interval},
+                true, step);
+  }
+  waiting_.add(request);
+  requests_.rearm(request);
+}
+
+void Dispatcher::hold_or_answer(PendingRequest& request, Step& step) {
+  const Time until = no_worker_.hold_until(step.now);
+  const bool room = request.in_room || waiting_.depth(request.model) < options_.queue_depth_max;
+  if (until > step.now && room) {
+    request.held_until = until;
+    if (!request.in_room) waiting_.add(request);
+    requests_.rearm(request);
+    return;
+  }
+  const NoWorkerHandler::Reason why = no_worker_.explain(request);
+  fail(request, {ErrorCode::no_worker, why.word, why.retryable, why.sentence}, true, step);
+}
+
+void Dispatcher::bind(PendingRequest& request, WorkerInfo& worker, Step& step) {
+  CHECK(worker.can_take(), "a request was bound to a worker without a free slot");
+  // An orphan of an earlier broker may stand under an id of ours that has not come yet.
+  while (requests_.find(BrokerId{next_id_}) != nullptr)
+    ++next_id_;
+  const BrokerId attempt{next_id_++};
+  requests_.bind(request, worker, attempt, step.now);
+  request.held_until = time_never;
+  step.out.push_back(
+      RelayToWorker{worker.connection, attempt, request.header.share(), request.payload.share()});
+}
+
+void Dispatcher::fill(WorkerInfo& worker, Step& step) {
+  while (worker.can_take()) {
+    PendingRequest* next = waiting_.next_for(worker, step.now);
+    if (next == nullptr) return;
+    waiting_.remove(*next);
+    bind(*next, worker, step);
+  }
+}
+
+void Dispatcher::recheck(const std::vector<std::string>& names, Step& step) {
+  for (const std::string& name : names) {
+    for (PendingRequest* request : waiting_.waiting_for(name)) {
+      if (no_worker_.servable(*request)) {
+        request->held_until = time_never;
+      } else if (request->held_until == time_never) {
+        hold_or_answer(*request, step);
+      }
+    }
+  }
+}
+
+void Dispatcher::look_again(PendingRequest& request, Step& step) {
+  std::erase_if(request.avoided,
+                [&](const PendingRequest::Avoided& a) { return a.until <= step.now; });
+  if (step.now >= request.held_until) {
+    const NoWorkerHandler::Reason why = no_worker_.explain(request);
+    return fail(request, {ErrorCode::no_worker, why.word, why.retryable, why.sentence}, true, step);
+  }
+  waiting_.remove(request);
+  if (WorkerInfo* worker = choose(request, step.now)) return bind(request, *worker, step);
+  waiting_.add(request);
+  requests_.rearm(request);
+}
+
+// ---- what its worker says --------------------------------------------------------------------
+
+void Dispatcher::part(PendingRequest& request, const Chunk& chunk, Header&& header,
+                      Payload&& payload, Step& step) {
+  if (request.phase == Phase::answered) {
+    ++counters_.late;
+    return;
+  }
+  if (!request.stream) {
+    return break_stream(request, "sent a part of an answer that was asked for in one piece", false,
+                        step);
+  }
+  if (chunk.seq != request.chunks) {
+    return break_stream(request,
+                        "sent part " + std::to_string(chunk.seq) + " where part " +
+                            std::to_string(request.chunks) + " was next",
+                        false, step);
+  }
+  if (request.phase == Phase::sent) {
+    request.phase = Phase::streaming;
+    requests_.let_go_of_body(request);
+  }
+  ++request.chunks;
+  ++counters_.chunks;
+  if (request.idle_timeout > Duration::zero()) {
+    request.idle_until = step.now + request.idle_timeout;
+    requests_.rearm(request);
+  }
+  step.out.push_back(
+      RelayToClient{request.client, request.id, std::move(header), std::move(payload)});
+}
+
+void Dispatcher::finish(PendingRequest& request, const Final& final, Header&& header,
+                        Payload&& payload, Step& step) {
+  if (request.phase == Phase::answered) return free_slot(request, step);
+  if (final.seq != request.chunks) {
+    return break_stream(request,
+                        "ended after " + std::to_string(final.seq) + " parts where " +
+                            std::to_string(request.chunks) + " had come",
+                        true, step);
+  }
+  ++counters_.finals;
+  ++request.worker->served;
+  step.out.push_back(
+      RelayToClient{request.client, request.id, std::move(header), std::move(payload)});
+  close(request, "FINAL", {}, step);
+  free_slot(request, step);
+}
+
+void Dispatcher::fail_by_worker(PendingRequest& request, const Error& error, Header&& header,
+                                Payload&& payload, Step& step) {
+  if (request.phase == Phase::answered) return free_slot(request, step);
+  WorkerInfo& worker = *request.worker;
+  if (error.code == ErrorCode::refused) {
+    if (request.phase == Phase::sent) return give_to_another(request, step);
+    return break_stream(request, "refused a request that it had begun to answer", true, step);
+  }
+  ++worker.failed;
+  if (error.code == ErrorCode::server_gone) {
+    fail(request,
+         {ErrorCode::worker_lost, reason::server_gone, true,
+          "the model server of worker " + in_quotes(worker.name) + " is gone: " + error.message},
+         false, step);
+    return fill(worker, step);
+  }
+  ++counters_.errors[error.code];
+  step.out.push_back(
+      RelayToClient{request.client, request.id, std::move(header), std::move(payload)});
+  close(request, error_name(error.code), error.meta.reason, step);
+  free_slot(request, step);
+}
+
+void Dispatcher::give_to_another(PendingRequest& request, Step& step) {
+  WorkerInfo& refuser = *request.worker;
+  ++counters_.refused;
+  if (request.avoided.size() == PendingRequest::avoided_max) {
+    request.avoided.erase(request.avoided.begin());
+  }
+  request.avoided.push_back({refuser.session, step.now + options_.heartbeat_interval});
+  requests_.unbind(request, step.now);
+  request.phase = Phase::waiting;
+  request.in_front = true;
+  place(request, false, step);
+  fill(refuser, step);
+}
+
+void Dispatcher::break_stream(PendingRequest& request, std::string sentence, bool slot_free,
+                              Step& step) {
+  WorkerInfo& worker = *request.worker;
+  ++worker.failed;
+  fail(request,
+       {ErrorCode::worker_lost, reason::stream_broken, true,
+        "worker " + in_quotes(worker.name) + " " + std::move(sentence)},
+       !slot_free, step);
+  if (slot_free) fill(worker, step);
+}
+
+// ---- it ends ---------------------------------------------------------------------------------
+
+void Dispatcher::fail(PendingRequest& request, Verdict verdict, bool worker_lives, Step& step) {
+  ++counters_.errors[verdict.code];
+  step.out.push_back(
+      SendToClient{request.client, make_error(wire(request.id), verdict, request.worker)});
+  if (request.in_room) waiting_.remove(request);
+  close(request, error_name(verdict.code), verdict.reason, step);
+  if (request.at_worker() && worker_lives) {
+    step.out.push_back(SendToWorker{request.worker->connection, Cancel{wire(request.attempt)}});
+  } else {
+    drop_attempt(request, step);
+  }
+}
+
+void Dispatcher::abandon(PendingRequest& request, Step& step) {
+  if (request.in_room) waiting_.remove(request);
+  close(request, "ABANDONED", {}, step);
+  if (request.at_worker()) {
+    step.out.push_back(SendToWorker{request.worker->connection, Cancel{wire(request.attempt)}});
+  } else {
+    requests_.erase(request);
+  }
+}
+
+void Dispatcher::close(PendingRequest& request, std::string_view end, std::string_view reason,
+                       Step& step) {
+  if (options_.note_requests) {
+    const bool bound = request.bound != Time{};
+    step.out.push_back(RequestNote{.client = request.client,
+                                   .id = request.id,
+                                   .model = request.model,
+                                   .request_id = request.request_id,
+                                   .worker = request.at_worker() ? request.worker->name : "",
+                                   .end = std::string{end},
+                                   .reason = std::string{reason},
+                                   .waited = (bound ? request.bound : step.now) - request.received,
+                                   .took = step.now - request.received,
+                                   .chunks = request.chunks});
+  }
+  requests_.answered(request);
+}
+
+void Dispatcher::free_slot(PendingRequest& request, Step& step) {
+  WorkerInfo& worker = *request.worker;
+  drop_attempt(request, step);
+  fill(worker, step);
+}
+
+void Dispatcher::drop_attempt(PendingRequest& request, Step& step) {
+  if (request.at_worker()) requests_.unbind(request, step.now);
+  requests_.erase(request);
+}
+
+Error Dispatcher::make_error(WireId id, const Verdict& verdict, const WorkerInfo* worker) const {
+  Error error{.id = id, .code = verdict.code, .message = verdict.sentence, .meta = {}};
+  error.meta.retryable = verdict.retryable;
+  error.meta.retry_after = verdict.retry_after;
+  error.meta.reason = verdict.reason;
+  if (worker != nullptr) error.meta.worker = worker->name;
+  return error;
+}
+
+}  // namespace muster::broker

@@ -1,0 +1,102 @@
+#pragma once
+
+// The Dispatcher brings requests to workers and their ends to clients. It is the only part that
+// takes or frees a slot, and the only one that answers a client's request: the promise of
+// docs/protocol.md, section 4, and the cap of section 8 can be read in this one file.
+//
+// Choosing a worker and counting its slot is one step of one thread, so nothing can come between.
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/core/counters.hpp"
+#include "broker/core/in_flight_table.hpp"
+#include "broker/core/no_worker_handler.hpp"
+#include "broker/core/routing/routing_policy.hpp"
+#include "broker/core/waiting_room.hpp"
+#include "broker/core/worker_registry.hpp"
+
+namespace muster::broker {
+
+// An ERROR of the broker's own making.
+struct Verdict {
+  ErrorCode code{};
+  std::string_view reason;  // a stable word; empty: none
+  bool retryable = false;
+  std::string sentence;
+  std::optional<Duration> retry_after{};
+};
+
+class Dispatcher {
+ public:
+  Dispatcher(const ControllerOptions& options, WorkerRegistry& workers, InFlightTable& requests,
+             WaitingRoom& waiting, Counters& counters, BrokerId first_id, std::uint64_t seed);
+
+  // Takes a new REQUEST in, or answers it.
+  void accept(ClientConnection from, Request&& message, Header&& header, Payload&& payload,
+              Step& step);
+
+  // Answers a REQUEST that is not taken in, or a QUERY.
+  void reject(ClientConnection from, WireId id, Verdict verdict, Step& step,
+              bool duplicate = false);
+
+  // Ends a request for its client, wherever it is. Where a worker has it, `worker_lives` decides:
+  // it is sent a CANCEL and keeps the slot until it acknowledges, or the slot goes with it.
+  void fail(PendingRequest& request, Verdict verdict, bool worker_lives, Step& step);
+
+  // Nobody is left to be told: the same as fail(), without the ERROR.
+  void abandon(PendingRequest& request, Step& step);
+
+  // What a worker said about a request that it has. The slot is free after `finish` and `fail_by`.
+  void part(PendingRequest& request, const Chunk& chunk, Header&& header, Payload&& payload,
+            Step& step);
+  void finish(PendingRequest& request, const Final& final, Header&& header, Payload&& payload,
+              Step& step);
+  void fail_by_worker(PendingRequest& request, const Error& error, Header&& header,
+                      Payload&& payload, Step& step);
+
+  // The worker may be able to take more than before: gives it what waits for it.
+  void fill(WorkerInfo& worker, Step& step);
+
+  // The workers serving `names` may be able to take less than before: what waits under them and can
+  // be served no more goes to the No Worker Handler.
+  void recheck(const std::vector<std::string>& names, Step& step);
+
+  // A waiting request whose time has come for another look: no longer avoiding a worker, or held
+  // for nobody long enough.
+  void look_again(PendingRequest& request, Step& step);
+
+  // Frees the slot of an attempt that will never end by itself, after its client was answered.
+  void drop_attempt(PendingRequest& request, Step& step);
+
+  [[nodiscard]] const NoWorkerHandler& no_worker() const { return no_worker_; }
+
+ private:
+  [[nodiscard]] WorkerInfo* choose(const PendingRequest& request, Time now);
+  // Rules 1 to 3 of section 4. The request is not in the waiting room. `fresh`: it has just come,
+  // so a full queue turns it away.
+  void place(PendingRequest& request, bool fresh, Step& step);
+  void bind(PendingRequest& request, WorkerInfo& worker, Step& step);
+  void hold_or_answer(PendingRequest& request, Step& step);
+  void give_to_another(PendingRequest& request, Step& step);
+  void break_stream(PendingRequest& request, std::string sentence, bool slot_free, Step& step);
+  // The client's side ends here, and only here.
+  void close(PendingRequest& request, std::string_view end, std::string_view reason, Step& step);
+  void free_slot(PendingRequest& request, Step& step);
+  [[nodiscard]] Error make_error(WireId id, const Verdict& verdict, const WorkerInfo* worker) const;
+
+  const ControllerOptions& options_;
+  WorkerRegistry& workers_;
+  InFlightTable& requests_;
+  WaitingRoom& waiting_;
+  Counters& counters_;
+  NoWorkerHandler no_worker_;
+  std::unique_ptr<RoutingPolicy> policy_;
+  Prng prng_;
+  std::uint64_t next_id_;
+  std::vector<WorkerInfo*> candidates_;  // choose()'s scratch
+};
+
+}  // namespace muster::broker

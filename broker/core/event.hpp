@@ -1,0 +1,78 @@
+#pragma once
+
+// What can happen to a Controller: all of its input. The shell turns frames and failures into
+// these.
+
+#include <variant>
+
+#include "protocol/codec.hpp"
+#include "protocol/message.hpp"
+#include "protocol/payload.hpp"
+
+namespace muster::broker {
+
+// A header as it came, for passing on without encoding it again.
+struct Header {
+  Frame frame;
+  IdSpan id;
+  [[nodiscard]] Header share() const { return {frame.share(), id}; }
+};
+
+struct ClientSaid {
+  ClientConnection from;
+  FromClient message;
+  Header header;
+  Payload payload;
+};
+
+// A client's message that could not be decoded (section 11).
+struct ClientFault {
+  ClientConnection from;
+  Fault fault;
+};
+
+// A client that can be told nothing more: its connection is gone, or (`cut_off`) it took nothing
+// for so long, or left so much waiting, that the shell gave it up.
+struct ClientUnreachable {
+  ClientConnection client;
+  bool cut_off = false;
+};
+
+struct WorkerSaid {
+  WorkerConnection from;
+  FromWorker message;
+  Header header;
+  Payload payload;
+};
+
+struct WorkerFault {
+  WorkerConnection from;
+  Fault fault;
+};
+
+// A message that the backend could not deliver: the session of that connection is broken (section
+// 6).
+struct WorkerUnreachable {
+  WorkerConnection worker;
+};
+
+// A message that was dropped unread, because its sender chose a routing id of its own (section 1).
+struct ForeignPeer {
+  bool on_backend = false;
+};
+
+// Time has come to next_deadline(), or simply passed. `backend_empty`: everything that had arrived
+// on the backend has been given to the Controller, so a silence is a worker's own and not the
+// broker's. The shell sends one after each reading of its sockets.
+struct Tick {
+  bool backend_empty = false;
+};
+
+// The broker is stopping: what is outstanding ends with SHUTTING_DOWN, and so does what still
+// comes.
+struct Stop {};
+
+using Event = std::variant<ClientSaid, ClientFault, ClientUnreachable, WorkerSaid, WorkerFault,
+                           WorkerUnreachable, ForeignPeer, Tick, Stop>;
+
+}  // namespace muster::broker

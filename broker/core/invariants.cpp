@@ -1,0 +1,77 @@
+#include "broker/core/invariants.hpp"
+
+#include "protocol/check.hpp"
+
+namespace muster::broker {
+namespace {
+
+void check_waiting(const PendingRequest& request, const WorkerRegistry& workers,
+                   const NoWorkerHandler& no_worker, Time now) {
+  CHECK(!request.at_worker(), "a waiting request is at a worker");
+  CHECK(request.in_room, "a waiting request is not in the waiting room");
+  for (const WorkerInfo* worker : workers.serving(request.model)) {
+    CHECK(!worker->can_take() || !worker->fits(request.require) ||
+              request.avoids(worker->session, now),
+          "a request waits while a fit slot is free");
+  }
+  CHECK(no_worker.servable(request) || request.held_until != time_never,
+        "a request waits for a worker that nobody expects");
+}
+
+void check_request(const PendingRequest& request, const WorkerRegistry& workers,
+                   const NoWorkerHandler& no_worker, Time now) {
+  switch (request.phase) {
+    case Phase::waiting:
+      check_waiting(request, workers, no_worker, now);
+      break;
+    case Phase::sent:
+      CHECK(request.at_worker(), "a sent request is at no worker");
+      CHECK(request.chunks == 0, "a request has parts and is not streaming");
+      CHECK(request.held_bytes > 0, "a request that may be placed again has lost its body");
+      break;
+    case Phase::streaming:
+      CHECK(request.at_worker(), "a streaming request is at no worker");
+      CHECK(request.held_bytes == 0, "a streaming request still holds its body");
+      break;
+    case Phase::answered:
+      CHECK(request.at_worker(), "an answered request is kept without a slot");
+      CHECK(request.held_bytes == 0, "an answered request still holds its body");
+      break;
+  }
+  CHECK(request.phase == Phase::waiting || !request.in_room,
+        "a request is in the waiting room and at a worker");
+  CHECK(request.armed <= request.deadline(), "a request's timer is later than its deadline");
+}
+
+}  // namespace
+
+void check_invariants(const WorkerRegistry& workers, const InFlightTable& requests,
+                      const WaitingRoom& waiting, const NoWorkerHandler& no_worker, Time now) {
+  std::size_t at_workers = 0;
+  std::size_t unanswered = 0;
+  std::size_t in_room = 0;
+  std::uint64_t held_bytes = 0;
+  for (const auto& [number, request] : requests.all()) {
+    check_request(request, workers, no_worker, now);
+    at_workers += request.at_worker() ? 1 : 0;
+    unanswered += request.phase != Phase::answered ? 1 : 0;
+    in_room += request.in_room ? 1 : 0;
+    held_bytes += request.held_bytes;
+  }
+  CHECK(at_workers == requests.at_workers(), "the attempts are not the requests at workers");
+  CHECK(unanswered == requests.unanswered_count(), "the count of unanswered requests is wrong");
+  CHECK(in_room == waiting.size(), "the waiting room holds others than those that wait");
+  CHECK(held_bytes == requests.held_bytes(), "the count of held bytes is wrong");
+
+  std::size_t slots_taken = 0;
+  for (const auto& [name, worker] : workers.all()) {
+    slots_taken += worker->holds.size();
+    for (const auto& [attempt, request] : worker->holds) {
+      CHECK(request->worker == worker.get() && request->attempt == attempt,
+            "a slot is taken for a request that is elsewhere");
+    }
+  }
+  CHECK(slots_taken == at_workers, "slots and requests at workers do not agree");
+}
+
+}  // namespace muster::broker

@@ -1,0 +1,56 @@
+#include "broker/core/no_worker_handler.hpp"
+
+#include <array>
+
+namespace muster::broker {
+namespace {
+
+std::string labels_text(const StringMap& labels) {
+  std::string text;
+  for (const auto& [name, value] : labels) {
+    if (!text.empty()) text += ", ";
+    text += name + "=" + value;
+  }
+  return text;
+}
+
+}  // namespace
+
+bool NoWorkerHandler::servable(const PendingRequest& request) const {
+  for (const WorkerInfo* worker : workers_.serving(request.model)) {
+    if (worker->worth_waiting_for() && worker->fits(request.require)) return true;
+  }
+  return false;
+}
+
+NoWorkerHandler::Reason NoWorkerHandler::explain(const PendingRequest& request) const {
+  const auto serving = workers_.serving(request.model);
+  const std::string model = "model \"" + request.model + "\"";
+  if (serving.empty() && !workers_.ever_served(request.model)) {
+    return {reason::unknown_model, false,
+            "no worker has served " + model + " since this broker started; check the name"};
+  }
+  if (serving.empty()) return {reason::none_live, true, "no live worker serves " + model};
+
+  std::array<std::size_t, 4> states{};
+  for (const WorkerInfo* worker : serving) {
+    if (worker->worth_waiting_for()) {
+      return {reason::none_fit, true,
+              "no worker that serves " + model + " has the labels " + labels_text(request.require)};
+    }
+    ++states[static_cast<std::size_t>(worker->state)];
+  }
+  std::string census;
+  for (const WorkerState state :
+       {WorkerState::starting, WorkerState::draining, WorkerState::unhealthy}) {
+    const std::size_t count = states[static_cast<std::size_t>(state)];
+    if (count == 0) continue;
+    if (!census.empty()) census += ", ";
+    census += std::to_string(count) + " " + std::string{state_name(state)};
+  }
+  const bool draining = states[static_cast<std::size_t>(WorkerState::draining)] > 0;
+  return {draining ? reason::all_draining : reason::none_live, true,
+          "no worker that serves " + model + " is ready: " + census};
+}
+
+}  // namespace muster::broker

@@ -1,0 +1,41 @@
+#pragma once
+
+// The NoWorkerHandler says what becomes of a request that no worker can serve (docs/protocol.md,
+// section 4, rule 3): it is answered at once, or, where no_worker.wait is set, held in case a
+// worker comes. The answer says why: a person must know from it what to mend.
+
+#include <string>
+#include <string_view>
+
+#include "broker/core/options.hpp"
+#include "broker/core/pending_request.hpp"
+#include "broker/core/worker_registry.hpp"
+
+namespace muster::broker {
+
+class NoWorkerHandler {
+ public:
+  NoWorkerHandler(const ControllerOptions& options, const WorkerRegistry& workers)
+      : options_(options), workers_(workers) {}
+
+  // Whether a request may wait for a worker to have a free slot (rule 2).
+  [[nodiscard]] bool servable(const PendingRequest& request) const;
+
+  // Until when an unservable request that came to be so `now` is held; `now`: it is answered at
+  // once.
+  [[nodiscard]] Time hold_until(Time now) const { return now + options_.no_worker_wait; }
+
+  struct Reason {
+    std::string_view word;  // unknown_model, none_live, all_draining, none_fit
+    bool retryable = true;
+    std::string sentence;
+  };
+  // REQUIRES: !servable(request).
+  [[nodiscard]] Reason explain(const PendingRequest& request) const;
+
+ private:
+  const ControllerOptions& options_;
+  const WorkerRegistry& workers_;
+};
+
+}  // namespace muster::broker

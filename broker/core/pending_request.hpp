@@ -1,0 +1,98 @@
+#pragma once
+
+// PendingRequest: one REQUEST from its receipt until its client has its answer *and* no worker's
+// slot is taken for it any more. These are two ends: a client that cancels has its answer at once,
+// while the worker keeps the slot until it acknowledges (docs/protocol.md, section 8).
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "broker/core/event.hpp"
+#include "broker/core/worker_info.hpp"
+
+namespace muster::broker {
+
+// A request's name inside the broker, in order of arrival; never used twice.
+using RequestNumber = StrongId<struct RequestNumberTag>;
+
+enum class Phase : std::uint8_t {
+  waiting,    // in the waiting room, or on its way there
+  sent,       // at a worker; no part of the answer has come
+  streaming,  // at a worker; a CHUNK has come
+  answered,   // its client has its answer; the worker's slot is still taken
+};
+
+struct PendingRequest {
+  // A worker that is not to be given this request again before `until`.
+  struct Avoided {
+    SessionId session;
+    Time until;
+  };
+  static constexpr std::size_t avoided_max = 16;  // beyond: the oldest is forgotten
+
+  RequestNumber number;
+  ClientConnection client;
+  ClientRequestId id;
+  std::string model;
+  std::string request_id;
+  StringMap require;
+  std::int64_t priority = 0;
+  bool stream = false;
+
+  // Kept until the first part of an answer: until then another worker may have to be given it.
+  Header header;
+  Payload payload;
+  std::uint64_t held_bytes = 0;
+
+  Time received{};
+  Time until = time_never;        // the whole time-out
+  Time first_until = time_never;  // until the first part
+  Duration idle_timeout{};        // between parts; 0: none
+
+  Phase phase = Phase::waiting;
+
+  // At a worker.
+  WorkerInfo* worker = nullptr;
+  BrokerId attempt;
+  Time bound{};
+  Time idle_until = time_never;
+  std::uint64_t chunks = 0;
+
+  // Waiting.
+  bool in_room = false;          // kept by the waiting room
+  bool in_front = false;         // placed again: before all that came in the usual way
+  Time held_until = time_never;  // nobody can serve it: NO_WORKER at this time
+  std::vector<Avoided> avoided;
+
+  Time armed = time_never;  // the in-flight table's timer for it
+
+  [[nodiscard]] bool at_worker() const { return worker != nullptr; }
+
+  [[nodiscard]] bool avoids(SessionId session, Time now) const {
+    return std::any_of(avoided.begin(), avoided.end(),
+                       [&](const Avoided& a) { return a.session == session && now < a.until; });
+  }
+
+  // When something is to be decided about it if nothing happens before.
+  [[nodiscard]] Time deadline() const {
+    switch (phase) {
+      case Phase::waiting: {
+        Time at = std::min({until, first_until, held_until});
+        for (const Avoided& a : avoided)
+          at = std::min(at, a.until);
+        return at;
+      }
+      case Phase::sent:
+        return std::min(until, first_until);
+      case Phase::streaming:
+        return std::min(until, idle_until);
+      case Phase::answered:
+        return time_never;
+    }
+    return time_never;
+  }
+};
+
+}  // namespace muster::broker

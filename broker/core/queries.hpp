@@ -1,0 +1,31 @@
+#pragma once
+
+// What the broker tells of itself: the answers to QUERY (docs/protocol.md, section 9). Built when
+// asked for, from the tables themselves: nothing here is kept, so nothing here can be stale.
+
+#include "broker/core/counters.hpp"
+#include "broker/core/in_flight_table.hpp"
+#include "broker/core/options.hpp"
+#include "broker/core/waiting_room.hpp"
+#include "broker/core/worker_registry.hpp"
+#include "protocol/value.hpp"
+
+namespace muster::broker {
+
+// What a query may look at.
+struct Census {
+  const ControllerOptions& options;
+  const WorkerRegistry& workers;
+  const InFlightTable& requests;
+  const WaitingRoom& waiting;
+  const Counters& counters;
+  Instance instance;
+  Time started;
+  Time now;
+};
+
+[[nodiscard]] Value answer_models(const Census& census);
+[[nodiscard]] Value answer_workers(const Census& census);
+[[nodiscard]] Value answer_stats(const Census& census);
+
+}  // namespace muster::broker

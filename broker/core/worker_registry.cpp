@@ -1,0 +1,119 @@
+#include "broker/core/worker_registry.hpp"
+
+#include "protocol/check.hpp"
+
+namespace muster::broker {
+
+WorkerInfo* WorkerRegistry::find(std::string_view name) {
+  const auto found = by_name_.find(name);
+  return found != by_name_.end() ? found->second.get() : nullptr;
+}
+
+WorkerInfo* WorkerRegistry::find(WorkerConnection connection) {
+  const auto found = by_connection_.find(connection);
+  return found != by_connection_.end() ? found->second : nullptr;
+}
+
+WorkerInfo* WorkerRegistry::find(SessionId session) {
+  const auto found = by_session_.find(session);
+  return found != by_session_.end() ? found->second : nullptr;
+}
+
+std::span<WorkerInfo* const> WorkerRegistry::serving(std::string_view model) const {
+  const auto found = by_model_.find(model);
+  if (found == by_model_.end()) return {};
+  return found->second;
+}
+
+bool WorkerRegistry::ever_served(std::string_view model) const {
+  return names_seen_.contains(model);
+}
+
+WorkerInfo& WorkerRegistry::add(const WorkerDescription& info, WorkerConnection connection,
+                                Time now) {
+  CHECK(find(info.worker) == nullptr, "a second session under one worker name");
+  CHECK(find(connection) == nullptr, "a second session on one connection");
+  auto owned = std::make_unique<WorkerInfo>();
+  WorkerInfo& worker = *owned;
+  worker.session = SessionId{++last_session_};
+  worker.connection = connection;
+  worker.name = info.worker;
+  worker.instance = info.instance;
+  worker.registered = now;
+  worker.last_heard = now;
+  worker.idle_since = now;
+  worker.malformed_since = now;
+  by_name_.emplace(worker.name, std::move(owned));
+  by_connection_.emplace(connection, &worker);
+  by_session_.emplace(worker.session, &worker);
+  std::erase_if(gone_, [&](const GoneWorker& gone) { return gone.name == worker.name; });
+  set_models(worker, info.models);
+  return worker;
+}
+
+void WorkerRegistry::rebind(WorkerInfo& worker, WorkerConnection connection) {
+  CHECK(find(connection) == nullptr, "a second session on one connection");
+  by_connection_.erase(worker.connection);
+  worker.connection = connection;
+  by_connection_.emplace(connection, &worker);
+}
+
+void WorkerRegistry::set_models(WorkerInfo& worker, std::vector<ModelDescription> models) {
+  if (models == worker.models) return;
+  unindex_models(worker);
+  worker.models = std::move(models);
+  std::set<std::string> names;
+  for (const ModelDescription& model : worker.models) {
+    names.insert(model.name);
+    names.insert(model.aliases.begin(), model.aliases.end());
+  }
+  worker.names.assign(names.begin(), names.end());
+  index_models(worker);
+}
+
+void WorkerRegistry::remove(WorkerInfo& worker, std::string reason, Time now) {
+  CHECK(worker.holds.empty(), "a worker was removed with requests still bound to it");
+  gone_.push_front(GoneWorker{.name = worker.name,
+                              .instance = worker.instance,
+                              .models = worker.models,
+                              .labels = worker.labels,
+                              .version = worker.version,
+                              .slots = worker.slots,
+                              .speed = worker.speed,
+                              .served = worker.served,
+                              .failed = worker.failed,
+                              .at = now,
+                              .reason = std::move(reason)});
+  while (gone_.size() > gone_max || (!gone_.empty() && now - gone_.back().at > gone_kept)) {
+    gone_.pop_back();
+  }
+  unindex_models(worker);
+  by_connection_.erase(worker.connection);
+  by_session_.erase(worker.session);
+  by_name_.erase(by_name_.find(worker.name));
+}
+
+std::vector<const GoneWorker*> WorkerRegistry::gone(Time now) const {
+  std::vector<const GoneWorker*> recent;
+  for (const GoneWorker& worker : gone_) {
+    if (now - worker.at <= gone_kept) recent.push_back(&worker);
+  }
+  return recent;
+}
+
+void WorkerRegistry::index_models(WorkerInfo& worker) {
+  for (const std::string& name : worker.names) {
+    by_model_[name].push_back(&worker);
+    if (names_seen_.size() < names_remembered_max) names_seen_.insert(name);
+  }
+}
+
+void WorkerRegistry::unindex_models(WorkerInfo& worker) {
+  for (const std::string& name : worker.names) {
+    const auto found = by_model_.find(name);
+    std::erase(found->second, &worker);
+    if (found->second.empty()) by_model_.erase(found);
+  }
+}
+
+}  // namespace muster::broker

@@ -1,0 +1,88 @@
+#pragma once
+
+// The workers that are live, found by name, by session, by connection and by what they serve; and
+// for an hour those that are gone, with the reason.
+//
+// It holds soft state only: everything in it was said by workers since this broker started, and is
+// said again within one heartbeat after it starts anew.
+//
+// Complexity: look-ups are O(log n) in workers or names; a change costs O(names it serves x workers
+// serving them). Order is registration order everywhere, so the same events give the same choices.
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/core/worker_info.hpp"
+
+namespace muster::broker {
+
+// A worker whose session has ended, kept for those who ask why.
+struct GoneWorker {
+  std::string name;
+  Instance instance;
+  std::vector<ModelDescription> models;
+  StringMap labels;
+  std::string version;
+  std::uint64_t slots = 0;
+  double speed = 1.0;
+  std::uint64_t served = 0;
+  std::uint64_t failed = 0;
+  Time at{};
+  std::string reason;
+};
+
+class WorkerRegistry {
+ public:
+  using ByName = std::map<std::string, std::unique_ptr<WorkerInfo>, std::less<>>;
+
+  static constexpr std::size_t gone_max = 1024;  // beyond: the oldest is forgotten
+  static constexpr Duration gone_kept = std::chrono::hours{1};
+  static constexpr std::size_t names_remembered_max =
+      16384;  // beyond: no further name is remembered
+
+  [[nodiscard]] WorkerInfo* find(std::string_view name);
+  [[nodiscard]] WorkerInfo* find(WorkerConnection connection);
+  [[nodiscard]] WorkerInfo* find(SessionId session);
+  [[nodiscard]] const ByName& all() const { return by_name_; }
+
+  // Those that serve a model, by name or alias, in whatever state; in the order of their coming.
+  [[nodiscard]] std::span<WorkerInfo* const> serving(std::string_view model) const;
+
+  // Whether any worker named this model since the broker started.
+  [[nodiscard]] bool ever_served(std::string_view model) const;
+
+  // A new session. REQUIRES: neither the name nor the connection is bound.
+  WorkerInfo& add(const WorkerDescription& info, WorkerConnection connection, Time now);
+
+  // The session goes on, on another connection. REQUIRES: that connection is not bound.
+  void rebind(WorkerInfo& worker, WorkerConnection connection);
+
+  void set_models(WorkerInfo& worker, std::vector<ModelDescription> models);
+
+  // The session has ended; `worker` is no more. REQUIRES: it holds no request.
+  void remove(WorkerInfo& worker, std::string reason, Time now);
+
+  // Workers gone within the last hour and not back since, the latest first.
+  [[nodiscard]] std::vector<const GoneWorker*> gone(Time now) const;
+
+ private:
+  void index_models(WorkerInfo& worker);
+  void unindex_models(WorkerInfo& worker);
+
+  ByName by_name_;
+  std::unordered_map<WorkerConnection, WorkerInfo*> by_connection_;
+  std::unordered_map<SessionId, WorkerInfo*> by_session_;
+  std::map<std::string, std::vector<WorkerInfo*>, std::less<>> by_model_;
+  std::set<std::string, std::less<>> names_seen_;
+  std::deque<GoneWorker> gone_;
+  std::uint64_t last_session_ = 0;
+};
+
+}  // namespace muster::broker

@@ -1,0 +1,353 @@
+#include "broker/core/worker_sessions.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "protocol/check.hpp"
+
+namespace muster::broker {
+namespace {
+
+constexpr std::uint64_t register_type = 0x21;
+
+void note(const WorkerInfo& worker, std::string_view what, std::string detail, bool alarming,
+          Step& step) {
+  step.out.push_back(WorkerNote{what, worker.name, std::move(detail), alarming});
+}
+
+std::string seconds(Duration d) {
+  const auto tenths = d.count() / 100'000;
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names)
+    text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+}  // namespace
+
+WorkerSessions::WorkerSessions(const ControllerOptions& options, Instance broker,
+                               WorkerRegistry& workers, InFlightTable& requests,
+                               const WaitingRoom& waiting, Dispatcher& dispatcher,
+                               WorkerTimeoutHandler& timeout_handler, Counters& counters, Time now)
+    : options_(options),
+      broker_(broker),
+      workers_(workers),
+      requests_(requests),
+      waiting_(waiting),
+      dispatcher_(dispatcher),
+      timeout_handler_(timeout_handler),
+      counters_(counters),
+      checker_(options, now) {}
+
+BrokerTerms WorkerSessions::terms() const {
+  return {.broker = options_.name,
+          .instance = broker_,
+          .interval = options_.heartbeat_interval,
+          .liveness = options_.heartbeat_liveness,
+          .limits = options_.limits,
+          .features = {},
+          .draining = false};
+}
+
+// ---- what comes from a worker ------------------------------------------------------------------
+
+void WorkerSessions::said(WorkerSaid&& event, Step& step) {
+  WorkerInfo* worker = workers_.find(event.from);
+  if (worker != nullptr && checker_.heard(*worker, step.now)) {
+    note(*worker, "recovered", "it is heard again", false, step);
+    changed(*worker, step);
+  }
+  if (auto* registration = std::get_if<Register>(&event.message)) {
+    return on_register(event.from, std::move(registration->info), step);
+  }
+  if (worker == nullptr) {
+    ++counters_.unbound;
+    if (may_answer(event.from, step.now)) {
+      step.out.push_back(SendToWorker{event.from, Reregister{}});
+    }
+    return;
+  }
+  if (auto* heartbeat = std::get_if<WorkerHeartbeat>(&event.message)) {
+    return on_heartbeat(*worker, std::move(*heartbeat), step);
+  }
+  if (const auto* farewell = std::get_if<Deregister>(&event.message)) {
+    ++counters_.deregistered;
+    const std::string why = farewell->reason.empty() ? "" : ": " + farewell->reason;
+    return end(*worker, "deregistered", reason::deregistered, "it has deregistered" + why, step);
+  }
+  // A STATUS that was not asked for is a sign of life and no more.
+  if (std::holds_alternative<Status>(event.message)) return;
+  on_answer(*worker, std::move(event), step);
+}
+
+void WorkerSessions::on_answer(WorkerInfo& worker, WorkerSaid&& event, Step& step) {
+  const auto held = [&](WireId id) -> PendingRequest* {
+    PendingRequest* request = requests_.find(BrokerId{id.value});
+    if (request != nullptr && request->worker == &worker) return request;
+    ++counters_.late;
+    return nullptr;
+  };
+  if (const auto* chunk = std::get_if<Chunk>(&event.message)) {
+    if (PendingRequest* request = held(chunk->id)) {
+      dispatcher_.part(*request, *chunk, std::move(event.header), std::move(event.payload), step);
+    }
+  } else if (const auto* final = std::get_if<Final>(&event.message)) {
+    if (PendingRequest* request = held(final->id)) {
+      dispatcher_.finish(*request, *final, std::move(event.header), std::move(event.payload), step);
+    }
+  } else if (const auto* error = std::get_if<Error>(&event.message)) {
+    if (PendingRequest* request = held(error->id)) {
+      dispatcher_.fail_by_worker(*request, *error, std::move(event.header),
+                                 std::move(event.payload), step);
+    }
+  }
+}
+
+void WorkerSessions::on_heartbeat(WorkerInfo& worker, WorkerHeartbeat&& heartbeat, Step& step) {
+  worker.slots = std::min(heartbeat.slots, slots_max);
+  worker.grant = heartbeat.grant;
+  worker.queue_length = heartbeat.queue_length;
+  worker.progress = heartbeat.progress;
+  worker.kv_cache_usage = heartbeat.kv_cache_usage;
+  const bool other_state = worker.state != heartbeat.state;
+  set_state(worker, heartbeat.state, step);
+  const bool other_models =
+      heartbeat.models && set_models(worker, std::move(*heartbeat.models), step);
+  if (other_state || other_models) return changed(worker, step);
+  dispatcher_.fill(worker, step);
+}
+
+void WorkerSessions::fault(const WorkerFault& event, Step& step) {
+  ++counters_.worker_faults[static_cast<std::size_t>(event.fault.reason)];
+  WorkerInfo* worker = workers_.find(event.from);
+  step.out.push_back(FaultNote{.from_worker = true,
+                               .connection = event.from.value,
+                               .worker = worker != nullptr ? worker->name : "",
+                               .fault = event.fault});
+  if (worker == nullptr) {
+    ++counters_.unbound;
+    if (!may_answer(event.from, step.now)) return;
+    if (event.fault.type == register_type) {
+      return dismiss(event.from, ErrorCode::bad_request, event.fault.what, step);
+    }
+    step.out.push_back(SendToWorker{event.from, Reregister{}});
+    return;
+  }
+  if (checker_.heard(*worker, step.now)) changed(*worker, step);
+  // A peer of a later version may say what this one does not know: that is no fault of its own.
+  if (event.fault.reason == FaultReason::unknown_type) return;
+  if (step.now - worker->malformed_since > options_.expiry()) {
+    worker->malformed_since = step.now;
+    worker->malformed = 0;
+  }
+  if (++worker->malformed <= malformed_max) return;
+  dismiss(event.from, ErrorCode::bad_request,
+          "too many malformed messages, the last one: " + event.fault.what, step);
+  end(*worker, "dismissed", reason::dismissed, "its messages kept being malformed", step);
+}
+
+// ---- sessions ----------------------------------------------------------------------------------
+
+void WorkerSessions::on_register(WorkerConnection connection, WorkerDescription&& info,
+                                 Step& step) {
+  WorkerInfo* bound = workers_.find(connection);
+  if (bound != nullptr && (bound->name != info.worker || bound->instance != info.instance)) {
+    end(*bound, "replaced", reason::deregistered,
+        "its connection registered as \"" + info.worker + "\" anew", step);
+    bound = nullptr;
+  }
+  if (bound != nullptr) {
+    step.out.push_back(SendToWorker{connection, Registered{terms()}});
+    return apply(*bound, std::move(info), step);
+  }
+  WorkerInfo* named = workers_.find(std::string_view{info.worker});
+  if (named == nullptr) return begin(connection, std::move(info), step);
+  if (info.instance == named->instance) {
+    return resume(*named, connection, std::move(info), step);
+  }
+  if (info.instance < named->instance) {
+    return dismiss(connection, ErrorCode::replaced,
+                   "a newer instance of worker \"" + info.worker + "\" is registered", step);
+  }
+  if (!named->broken) {
+    return dismiss(connection, ErrorCode::name_taken,
+                   "a live worker is registered as \"" + info.worker +
+                       "\"; if it is dead, its name is free when its heartbeats have been missed; "
+                       "if it is not, give this one another name",
+                   step);
+  }
+  end(*named, "replaced", reason::unreachable, "a newer instance has taken its name", step);
+  begin(connection, std::move(info), step);
+}
+
+void WorkerSessions::begin(WorkerConnection connection, WorkerDescription&& info, Step& step) {
+  WorkerInfo& worker = workers_.add(info, connection, step.now);
+  ++counters_.registered;
+  checker_.watch(worker, step.now);
+  worker.state = info.state;
+  note(worker, "registered",
+       std::string{state_name(info.state)} + ", " + std::to_string(info.slots) + " slots, serves " +
+           (worker.names.empty() ? "nothing yet" : listed(worker.names)),
+       false, step);
+  step.out.push_back(SendToWorker{connection, Registered{terms()}});
+  // First what it works on already, then what it may be given: slots are counted, then filled.
+  reconcile(worker, info.active, step);
+  apply(worker, std::move(info), step);
+}
+
+void WorkerSessions::resume(WorkerInfo& worker, WorkerConnection connection,
+                            WorkerDescription&& info, Step& step) {
+  ++counters_.resumed;
+  workers_.rebind(worker, connection);
+  worker.broken = false;
+  checker_.heard(worker, step.now);
+  note(worker, "resumed",
+       "on a new connection, with " + std::to_string(info.active.size()) + " requests in hand",
+       false, step);
+  step.out.push_back(SendToWorker{connection, Registered{terms()}});
+  reconcile(worker, info.active, step);
+  apply(worker, std::move(info), step);
+}
+
+// By `active`, what the worker says it is working on (section 6, Resume).
+void WorkerSessions::reconcile(WorkerInfo& worker, const std::vector<BrokerId>& active,
+                               Step& step) {
+  const std::set<BrokerId> working{
+      active.begin(), active.begin() + static_cast<std::ptrdiff_t>(
+                                           std::min<std::size_t>(active.size(), slots_max))};
+  std::vector<PendingRequest*> lost;
+  for (const auto& [attempt, request] : worker.holds) {
+    if (!working.contains(attempt)) lost.push_back(request);
+  }
+  for (PendingRequest* request : lost) {
+    timeout_handler_.lose(*request, reason::not_active,
+                          "after its connection was renewed it did not have the request any more",
+                          step);
+  }
+  for (const BrokerId id : working) {
+    if (requests_.find(id) != nullptr) continue;
+    ++counters_.orphans;
+    requests_.adopt(worker, id, step.now);
+    step.out.push_back(SendToWorker{worker.connection, Cancel{WireId{id.value}}});
+  }
+}
+
+void WorkerSessions::apply(WorkerInfo& worker, WorkerDescription&& info, Step& step) {
+  worker.slots = std::min(info.slots, slots_max);
+  worker.speed = info.speed;
+  worker.queue_length = info.queue_length.value_or(0);
+  worker.labels = std::move(info.labels);
+  worker.version = std::move(info.version);
+  set_state(worker, info.state, step);
+  set_models(worker, std::move(info.models), step);
+  changed(worker, step);
+}
+
+bool WorkerSessions::set_models(WorkerInfo& worker, std::vector<ModelDescription>&& models,
+                                Step& step) {
+  const std::vector<std::string> names_before = worker.names;
+  workers_.set_models(worker, std::move(models));
+  if (worker.names == names_before) return false;
+  note(worker, "updated", "it serves " + listed(worker.names), false, step);
+  dispatcher_.recheck(names_before, step);
+  return true;
+}
+
+void WorkerSessions::set_state(WorkerInfo& worker, WorkerState state, Step& step) {
+  if (worker.state == state) return;
+  note(worker, "state",
+       std::string{state_name(worker.state)} + " -> " + std::string{state_name(state)},
+       state == WorkerState::unhealthy, step);
+  worker.state = state;
+}
+
+void WorkerSessions::changed(WorkerInfo& worker, Step& step) {
+  dispatcher_.fill(worker, step);
+  dispatcher_.recheck(worker.names, step);
+}
+
+void WorkerSessions::end(WorkerInfo& worker, std::string_view what, std::string_view reason,
+                         const std::string& sentence, Step& step) {
+  const std::size_t held = worker.in_flight();
+  note(worker, what, sentence + "; " + std::to_string(held) + " requests were in flight at it",
+       held > 0 || reason != reason::deregistered, step);
+  timeout_handler_.lose_all(worker, reason, sentence, step);
+  checker_.forget(worker);
+  std::erase(broken_, worker.session);
+  const std::vector<std::string> names = worker.names;
+  workers_.remove(worker, std::string{what} + ": " + sentence, step.now);
+  dispatcher_.recheck(names, step);
+}
+
+void WorkerSessions::dismiss(WorkerConnection connection, ErrorCode code, std::string sentence,
+                             Step& step) {
+  ++counters_.dismissed;
+  step.out.push_back(SendToWorker{connection, Dismiss{code, std::move(sentence)}});
+}
+
+bool WorkerSessions::may_answer(WorkerConnection stranger, Time now) {
+  const auto [last, fresh] = answered_.try_emplace(stranger, now);
+  if (!fresh) {
+    if (now - last->second < options_.heartbeat_interval) return false;
+    last->second = now;
+    return true;
+  }
+  answered_order_.push_back(stranger);
+  if (answered_order_.size() > strangers_max) {
+    answered_.erase(answered_order_.front());
+    answered_order_.pop_front();
+  }
+  return true;
+}
+
+// ---- liveness ----------------------------------------------------------------------------------
+
+void WorkerSessions::unreachable(WorkerConnection connection, Step& step) {
+  WorkerInfo* worker = workers_.find(connection);
+  if (worker == nullptr || worker->broken) return;
+  ++counters_.broken;
+  worker->broken = true;
+  broken_.push_back(worker->session);
+  note(*worker, "broken", "its connection is gone; it takes no requests until it is back", true,
+       step);
+}
+
+void WorkerSessions::tick(bool backend_empty, Step& step) {
+  WorkerStatusChecker::Due due = checker_.tick(step.now, backend_empty, workers_);
+  for (const WorkerInfo* worker : due.heartbeat) {
+    if (!worker->broken) send_heartbeat(*worker, step);
+  }
+  for (const WorkerInfo* worker : due.suspect) {
+    note(*worker, "suspect",
+         "nothing heard for " + seconds(WorkerStatusChecker::silence(*worker, step.now)) +
+             "; it is chosen last",
+         true, step);
+  }
+  for (WorkerInfo* worker : due.expired) {
+    ++counters_.expired;
+    end(*worker, "expired", reason::expired,
+        "nothing was heard of it for " + seconds(WorkerStatusChecker::silence(*worker, step.now)),
+        step);
+  }
+  if (!backend_empty) return;
+  for (const SessionId session : std::exchange(broken_, {})) {
+    WorkerInfo* worker = workers_.find(session);
+    if (worker == nullptr || !worker->broken) continue;
+    timeout_handler_.lose_all(*worker, reason::unreachable, "its connection is gone", step);
+  }
+}
+
+void WorkerSessions::send_heartbeat(const WorkerInfo& worker, Step& step) {
+  std::uint64_t queued = 0;
+  for (const std::string& name : worker.names)
+    queued += waiting_.depth(name);
+  step.out.push_back(SendToWorker{
+      worker.connection,
+      BrokerHeartbeat{.grant = worker.grant, .in_flight = worker.in_flight(), .queued = queued}});
+}
+
+}  // namespace muster::broker

@@ -1,0 +1,66 @@
+#pragma once
+
+// The WorkerStatusChecker keeps liveness, Paranoid-Pirate style (docs/protocol.md, section 7): it
+// tells when each worker is to be sent a heartbeat, which are overdue (suspect) and which are to be
+// taken for dead (expired).
+//
+// A silence counts against a worker only if it is the worker's own. Two things make sure of that:
+// time is judged as of the last moment at which everything that had arrived was known to be read;
+// and after a pause of the broker itself (frozen, starved: it missed its own Tick) nobody is judged
+// for one interval, which is the time in which every live worker speaks.
+//
+// Complexity: heard() is O(1); a Tick is O(log n) for each worker that is due.
+
+#include <map>
+#include <vector>
+
+#include "broker/core/options.hpp"
+#include "broker/core/timer_queue.hpp"
+#include "broker/core/worker_registry.hpp"
+
+namespace muster::broker {
+
+class WorkerStatusChecker {
+ public:
+  WorkerStatusChecker(const ControllerOptions& options, Time now)
+      : options_(options), last_tick_(now), read_up_to_(now), judge_from_(now) {}
+
+  void watch(const WorkerInfo& worker, Time now);
+  void forget(const WorkerInfo& worker);
+
+  // A sign of life. True where it ends a suspicion.
+  bool heard(WorkerInfo& worker, Time now);
+
+  struct Due {
+    std::vector<WorkerInfo*> heartbeat;  // to be sent one
+    std::vector<WorkerInfo*> suspect;    // overdue since now
+    std::vector<WorkerInfo*> expired;    // to be taken for dead
+  };
+  // `all_read`: everything that had arrived from workers has been given to heard().
+  [[nodiscard]] Due tick(Time now, bool all_read, WorkerRegistry& workers);
+
+  // When tick() has something to do; never later than an interval from the last one.
+  [[nodiscard]] Time next_deadline() const;
+
+  // How long nothing has been heard.
+  [[nodiscard]] static Duration silence(const WorkerInfo& worker, Time now) {
+    return now - worker.last_heard;
+  }
+
+ private:
+  struct Watch {
+    Time judge_at;
+    Time heartbeat_at;
+  };
+  void judge(WorkerInfo& worker, Watch& watch, Time now, Due& due);
+
+  const ControllerOptions& options_;
+  std::map<SessionId, Watch> watches_;
+  TimerQueue<SessionId> judgements_;
+  TimerQueue<SessionId> heartbeats_;
+  Time last_tick_;
+  Time read_up_to_;  // everything that had arrived by then has been read
+  Time judge_from_;  // nobody is judged before
+};
+
+}  // namespace muster::broker

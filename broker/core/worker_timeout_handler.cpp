@@ -1,0 +1,67 @@
+#include "broker/core/worker_timeout_handler.hpp"
+
+#include <vector>
+
+namespace muster::broker {
+namespace {
+
+std::string seconds(Duration d) {
+  const auto tenths = (d.count() + 50'000) / 100'000;
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
+}
+
+}  // namespace
+
+void WorkerTimeoutHandler::lose_all(WorkerInfo& worker, std::string_view reason,
+                                    const std::string& sentence, Step& step) {
+  std::vector<PendingRequest*> held;
+  for (const auto& [attempt, request] : worker.holds)
+    held.push_back(request);
+  for (PendingRequest* request : held)
+    lose(*request, reason, sentence, step);
+}
+
+void WorkerTimeoutHandler::lose(PendingRequest& request, std::string_view reason,
+                                const std::string& sentence, Step& step) {
+  if (request.phase == Phase::answered) return dispatcher_.drop_attempt(request, step);
+  ++request.worker->failed;
+  dispatcher_.fail(request,
+                   {ErrorCode::worker_lost, reason, true,
+                    "worker \"" + request.worker->name + "\" was lost: " + sentence},
+                   false, step);
+}
+
+void WorkerTimeoutHandler::run_deadlines(Step& step) {
+  while (PendingRequest* request = requests_.pop_due(step.now))
+    out_of_time(*request, step);
+}
+
+void WorkerTimeoutHandler::out_of_time(PendingRequest& request, Step& step) {
+  const auto fail = [&](std::string_view reason, bool retryable, const std::string& sentence) {
+    dispatcher_.fail(request, {ErrorCode::worker_timeout, reason, retryable, sentence}, true, step);
+  };
+  const std::string after = " within " + seconds(step.now - request.received);
+  const std::string at_worker =
+      request.at_worker() ? "worker \"" + request.worker->name + "\" " : std::string{};
+  switch (request.phase) {
+    case Phase::waiting:
+      if (step.now >= std::min(request.until, request.first_until)) {
+        return fail(reason::queued, true, "no worker had a free slot" + after);
+      }
+      return dispatcher_.look_again(request, step);
+    case Phase::sent:
+      if (step.now >= request.until)
+        return fail(reason::running, false, at_worker + "did not finish" + after);
+      return fail(reason::first, false, at_worker + "did not begin to answer" + after);
+    case Phase::streaming:
+      if (step.now >= request.until)
+        return fail(reason::running, false, at_worker + "did not finish" + after);
+      return fail(reason::idle, false,
+                  at_worker + "sent nothing for " + seconds(request.idle_timeout) +
+                      " in the middle of an answer");
+    case Phase::answered:
+      return;
+  }
+}
+
+}  // namespace muster::broker

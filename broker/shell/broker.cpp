@@ -1,0 +1,276 @@
+#include "broker/shell/broker.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "config/logging.hpp"
+#include "protocol/check.hpp"
+#include "protocol/transport/clock.hpp"
+
+namespace muster::broker {
+namespace {
+
+using transport::Sent;
+
+// How much one turn reads of each socket: some milliseconds of work, after which deadlines and the
+// other socket get their turn.
+constexpr int messages_a_turn = 1000;
+
+// Messages that libzmq may hold for one client; beyond, they wait in its outbox, where their bytes
+// are counted. In between only their number is bounded.
+constexpr int client_high_water = 1000;
+
+// How soon a client that was full is tried again.
+constexpr Duration outbox_retry = std::chrono::milliseconds{10};
+
+// A stopping broker keeps its connections for so long after the last word to a client: of a
+// connection that breaks, libzmq's other end drops what its owner has not read yet.
+constexpr Duration farewell = std::chrono::milliseconds{300};
+
+// ... and for so long at most, whoever does not take what is theirs.
+constexpr Duration stop_max = std::chrono::seconds{2};
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string all;
+  for (const auto& word : words)
+    all += (all.empty() ? "" : ",") + word;
+  return all;
+}
+
+}  // namespace
+
+Broker::Broker(transport::Context& context, const BrokerOptions& options,
+               std::unique_ptr<Controller> controller)
+    : options_(options),
+      frontend_(context, {.limits = options.controller.limits,
+                          .send_high_water = client_high_water,
+                          .zmtp_heartbeats = true}),
+      backend_(context, {.limits = options.controller.limits,
+                         .send_high_water = 0,  // a worker's slots bound what it is sent
+                         .zmtp_heartbeats = false}),
+      controller_(std::move(controller)),
+      client_decoder_(options.controller.limits),
+      worker_decoder_(options.controller.limits) {
+  CHECK(controller_ != nullptr, "a broker without a controller");
+  poller_.watch(backend_);
+  poller_.watch(frontend_);
+  poller_.watch(stop_.fd());
+}
+
+Broker::~Broker() = default;
+
+Outcome Broker::open() {
+  if (auto bound = bind_all(frontend_, "broker.frontend", options_.frontend, frontend_at_); !bound)
+    return bound;
+  if (auto bound = bind_all(backend_, "broker.backend", options_.backend, backend_at_); !bound)
+    return bound;
+  log::info("listening", {{"name", options_.controller.name},
+                          {"version", MUSTER_VERSION},
+                          {"frontend", joined(frontend_at_)},
+                          {"backend", joined(backend_at_)},
+                          {"policy", policy_name(options_.controller.policy)}});
+  return Done{};
+}
+
+Outcome Broker::bind_all(transport::RouterSocket& socket, const char* key,
+                         const std::vector<std::string>& endpoints,
+                         std::vector<std::string>& bound) {
+  if (endpoints.empty())
+    return failure(std::string{key} + ": no endpoint is given; at least one is needed");
+  for (const auto& endpoint : endpoints) {
+    auto at = socket.bind(endpoint);
+    if (!at) return failure(std::string{key} + ": " + at.error());
+    bound.push_back(std::move(*at));
+  }
+  return Done{};
+}
+
+// ---- the loop ----------------------------------------------------------------------------------
+
+Broker::Ended Broker::run(transport::StopSignals* signals) {
+  if (signals != nullptr) poller_.watch(signals->fd());
+  Ended ended = Ended::in_order;
+  while (true) {
+    now_ = transport::monotonic_now();
+    int stops = stop_.take() + (signals != nullptr ? signals->take() : 0);
+    if (stops > 0 && !stopping_) {
+      begin_to_stop();
+      --stops;
+    }
+    if (stops > 0) {
+      frontend_.drop_unsent();
+      backend_.drop_unsent();
+      ended = Ended::at_once;
+      break;
+    }
+    turn();
+    if (stopping_ && now_ >= stopped_at()) break;
+    if (!more_to_read_) poller_.wait(now_, wake_at());
+  }
+  if (signals != nullptr) poller_.remove(signals->fd());
+  log::info("stopped", {{"name", options_.controller.name}});
+  return ended;
+}
+
+void Broker::turn() {
+  clients_gone_.clear();
+  workers_gone_.clear();
+  const bool backend_empty = read_backend();
+  const bool frontend_empty = read_frontend();
+  flush_outbox();
+  // What a worker had said before it was found gone may still be unread: then the Controller is not
+  // told that everything is read, and the next turn reads it.
+  step(Tick{.backend_empty = backend_empty && workers_gone_.empty()});
+  notes_.tick(now_);
+  more_to_read_ = !backend_empty || !frontend_empty || !workers_gone_.empty();
+}
+
+bool Broker::read_backend() {
+  for (int i = 0; i < messages_a_turn; ++i) {
+    if (!backend_.receive(incoming_)) return true;
+    if (incoming_.foreign_identity) {
+      notes_.foreign_peer(true, now_);
+      step(ForeignPeer{.on_backend = true});
+      continue;
+    }
+    const WorkerConnection from{incoming_.peer};
+    auto decoded = worker_decoder_.from_worker(incoming_.header, incoming_.payload);
+    if (decoded) {
+      step(WorkerSaid{from,
+                      std::move(decoded->message),
+                      {std::move(incoming_.header), decoded->id},
+                      std::move(incoming_.payload)});
+    } else {
+      step(WorkerFault{from, std::move(decoded.error())});
+    }
+  }
+  return false;
+}
+
+bool Broker::read_frontend() {
+  for (int i = 0; i < messages_a_turn; ++i) {
+    if (!frontend_.receive(incoming_)) return true;
+    if (incoming_.foreign_identity) {
+      notes_.foreign_peer(false, now_);
+      step(ForeignPeer{.on_backend = false});
+      continue;
+    }
+    const ClientConnection from{incoming_.peer};
+    auto decoded = client_decoder_.from_client(incoming_.header, incoming_.payload);
+    if (decoded) {
+      step(ClientSaid{from,
+                      std::move(decoded->message),
+                      {std::move(incoming_.header), decoded->id},
+                      std::move(incoming_.payload)});
+    } else {
+      step(ClientFault{from, std::move(decoded.error())});
+    }
+  }
+  return false;
+}
+
+void Broker::flush_outbox() {
+  if (outbox_.empty()) return;
+  const auto lost = outbox_.flush(
+      now_, [this](ClientConnection to, Frame&& header, Payload&& payload) {
+        return to_frontend(to, std::move(header), std::move(payload));
+      });
+  for (const auto& [client, cut_off] : lost)
+    lose(client, cut_off);  // the Controller hears of it with the turn's Tick
+}
+
+Time Broker::wake_at() const {
+  Time wake = controller_->next_deadline();
+  if (!outbox_.empty()) wake = std::min(wake, now_ + outbox_retry);
+  if (stopping_) wake = std::min(wake, stopped_at());
+  return wake;
+}
+
+void Broker::begin_to_stop() {
+  stopping_ = true;
+  stop_by_ = now_ + stop_max;
+  log::info("stopping: what is outstanding ends with SHUTTING_DOWN; a second signal stops at once",
+            {{"name", options_.controller.name}});
+  step(Stop{});
+}
+
+// When a stopping broker may end, as far as is known now.
+Time Broker::stopped_at() const {
+  if (!controller_->idle() || !outbox_.empty()) return stop_by_;
+  return std::min(stop_by_, last_sent_ + farewell);
+}
+
+// ---- events and actions ------------------------------------------------------------------------
+
+void Broker::step(Event&& event) {
+  const auto perform_all = [this](Event&& one) {
+    actions_.clear();
+    controller_->step(std::move(one), now_, actions_);
+    for (Action& action : actions_)
+      std::visit([this](auto& a) { perform(a); }, action);
+  };
+  perform_all(std::move(event));
+  // Each peer is found gone at most once a turn, so this ends.
+  while (!failures_.empty()) {
+    Event failed = std::move(failures_.front());
+    failures_.pop_front();
+    perform_all(std::move(failed));
+  }
+}
+
+void Broker::perform(SendToClient& action) {
+  send(action.to, encode(action.message), {});
+}
+
+void Broker::perform(RelayToClient& action) {
+  send(action.to, with_id(std::move(action.header.frame), action.header.id, {action.id.value}),
+       std::move(action.payload));
+}
+
+void Broker::perform(SendToWorker& action) {
+  send(action.to, encode(action.message), {});
+}
+
+void Broker::perform(RelayToWorker& action) {
+  send(action.to, with_id(std::move(action.header.frame), action.header.id, {action.id.value}),
+       std::move(action.payload));
+}
+
+Sent Broker::to_frontend(ClientConnection to, Frame&& header, Payload&& payload) {
+  const Sent sent = frontend_.send(to.value, std::move(header), std::move(payload));
+  if (sent == Sent::done) last_sent_ = now_;
+  return sent;
+}
+
+void Broker::send(ClientConnection to, Frame&& header, Payload&& payload) {
+  if (clients_gone_.contains(to)) return;
+  Sent sent = Sent::full;
+  if (!outbox_.holds(to)) sent = to_frontend(to, std::move(header), std::move(payload));
+  switch (sent) {
+    case Sent::done:
+      return;
+    case Sent::unreachable:
+      return lose(to, false);
+    case Sent::full:
+      if (!outbox_.keep(to, std::move(header), std::move(payload), now_)) lose(to, true);
+      return;
+  }
+}
+
+void Broker::send(WorkerConnection to, Frame&& header, Payload&& payload) {
+  if (workers_gone_.contains(to)) return;
+  const Sent sent = backend_.send(to.value, std::move(header), std::move(payload));
+  CHECK(sent != Sent::full, "a socket without a high-water mark is full");
+  if (sent == Sent::done) return;
+  workers_gone_.insert(to);
+  failures_.push_back(WorkerUnreachable{to});
+}
+
+void Broker::lose(ClientConnection client, bool cut_off) {
+  if (!clients_gone_.insert(client).second) return;
+  if (cut_off) notes_.client_cut_off(client, now_);
+  failures_.push_back(ClientUnreachable{client, cut_off});
+}
+
+}  // namespace muster::broker

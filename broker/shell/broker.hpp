@@ -1,0 +1,110 @@
+#pragma once
+
+// Broker: a Controller with sockets around it. Frames become events, actions become frames.
+//
+// One thread runs it. Each turn reads the clock once, reads both sockets empty up to a bound (the
+// backend first: it frees slots and proves life), lets the Controller step, performs its actions in
+// order, and sleeps until something comes or the Controller wants a Tick. Sends never wait: a worker
+// is sent no more than its slots allow, and what a client does not take is kept in its outbox.
+//
+//   transport::Context context;
+//   Broker broker(context, options, std::move(controller));
+//   if (auto opened = broker.open(); !opened) ...  // says which endpoint, and why not
+//   broker.run(&signals);
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "broker/core/controller.hpp"
+#include "broker/shell/client_outbox.hpp"
+#include "broker/shell/note_log.hpp"
+#include "broker/shell/options.hpp"
+#include "protocol/codec.hpp"
+#include "protocol/result.hpp"
+#include "protocol/transport/poller.hpp"
+#include "protocol/transport/socket.hpp"
+
+namespace muster::broker {
+
+class Broker {
+ public:
+  // `controller` was made with `options.controller`. `context` outlives the broker.
+  Broker(transport::Context& context, const BrokerOptions& options,
+         std::unique_ptr<Controller> controller);
+  ~Broker();
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  // Listens on all endpoints, or says in a sentence which one can't be had. To be called once.
+  [[nodiscard]] Outcome open();
+
+  // Where it listens, port numbers as the system gave them. REQUIRES: open() went well.
+  [[nodiscard]] const std::vector<std::string>& frontend_endpoints() const { return frontend_at_; }
+  [[nodiscard]] const std::vector<std::string>& backend_endpoints() const { return backend_at_; }
+
+  enum class Ended : std::uint8_t {
+    in_order,  // everybody who was owed an answer has been sent one
+    at_once,   // it was asked to stop a second time: what was not sent is dropped
+  };
+  // Runs until stop() is called or, where signals are given, one of them comes.
+  Ended run(transport::StopSignals* signals = nullptr);
+
+  // From any thread. The first call lets it end in order, the second at once.
+  void stop() { stop_.notify(); }
+
+ private:
+  [[nodiscard]] Outcome bind_all(transport::RouterSocket& socket, const char* key,
+                                 const std::vector<std::string>& endpoints,
+                                 std::vector<std::string>& bound);
+  void turn();
+  [[nodiscard]] bool read_backend();
+  [[nodiscard]] bool read_frontend();
+  void flush_outbox();
+  [[nodiscard]] Time wake_at() const;
+  void begin_to_stop();
+  [[nodiscard]] Time stopped_at() const;
+
+  void step(Event&& event);
+  void perform(SendToClient& action);
+  void perform(RelayToClient& action);
+  void perform(SendToWorker& action);
+  void perform(RelayToWorker& action);
+  void perform(WorkerNote& note) { notes_.write(note, now_); }
+  void perform(RequestNote& note) { notes_.write(note); }
+  void perform(FaultNote& note) { notes_.write(note, now_); }
+  [[nodiscard]] transport::Sent to_frontend(ClientConnection to, Frame&& header, Payload&& payload);
+  void send(ClientConnection to, Frame&& header, Payload&& payload);
+  void send(WorkerConnection to, Frame&& header, Payload&& payload);
+  void lose(ClientConnection client, bool cut_off);
+
+  const BrokerOptions options_;
+  transport::RouterSocket frontend_;
+  transport::RouterSocket backend_;
+  std::vector<std::string> frontend_at_;
+  std::vector<std::string> backend_at_;
+  std::unique_ptr<Controller> controller_;
+  Decoder client_decoder_;
+  Decoder worker_decoder_;
+  ClientOutbox outbox_;
+  NoteLog notes_;
+  transport::Wakeup stop_;
+  transport::Poller poller_;
+
+  Time now_;                     // of this turn
+  bool more_to_read_ = false;    // a bound was hit: the next turn follows without a sleep
+  transport::Incoming incoming_;
+  std::vector<Action> actions_;
+  std::deque<Event> failures_;   // of sends: what the Controller is to be told after this step
+  // Who was found gone in this turn: told to the Controller once, and sent nothing more.
+  std::unordered_set<ClientConnection> clients_gone_;
+  std::unordered_set<WorkerConnection> workers_gone_;
+
+  bool stopping_ = false;
+  Time stop_by_;                 // when it ends whatever is still to be sent
+  Time last_sent_;               // to a client
+};
+
+}  // namespace muster::broker

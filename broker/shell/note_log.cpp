@@ -1,0 +1,73 @@
+#include "broker/shell/note_log.hpp"
+
+#include <string>
+
+#include "config/logging.hpp"
+
+namespace muster::broker {
+namespace {
+
+double milliseconds(Duration d) {
+  return static_cast<double>(d.count()) / 1000.0;
+}
+
+void left_out(const char* what, std::uint64_t count) {
+  if (count != 0) log::warning(what, {{"count", count}});
+}
+constexpr auto faults_left_out = "more bad input, not logged line by line";
+constexpr auto workers_left_out = "more news of workers, not logged line by line";
+
+}  // namespace
+
+void NoteLog::write(const WorkerNote& note, Time now) {
+  if (!workers_.allow(now)) return;
+  left_out(workers_left_out, workers_.take_held_back());
+  log::write(note.alarming ? log::Level::warning : log::Level::info,
+             "worker " + std::string{note.what},
+             {{"worker", note.worker}, {"detail", note.detail}});
+}
+
+void NoteLog::write(const RequestNote& note) {
+  if (!log::enabled(log::Level::debug)) return;
+  log::debug("request ended", {{"client", note.client.value},
+                               {"id", note.id.value},
+                               {"model", note.model},
+                               {"request_id", note.request_id},
+                               {"worker", note.worker},
+                               {"end", note.end},
+                               {"reason", note.reason},
+                               {"waited_ms", milliseconds(note.waited)},
+                               {"took_ms", milliseconds(note.took)},
+                               {"chunks", note.chunks}});
+}
+
+void NoteLog::write(const FaultNote& note, Time now) {
+  if (!faults_.allow(now)) return;
+  left_out(faults_left_out, faults_.take_held_back());
+  log::warning(note.from_worker ? "bad message from a worker" : "bad message from a client",
+               {{"connection", note.connection},
+                {"worker", note.worker},
+                {"reason", fault_name(note.fault.reason)},
+                {"what", note.fault.what}});
+}
+
+void NoteLog::foreign_peer(bool from_worker, Time now) {
+  if (!faults_.allow(now)) return;
+  left_out(faults_left_out, faults_.take_held_back());
+  log::warning(
+      "message dropped: its sender sets a ZeroMQ routing id, or speaks a ZMTP older than 3.0",
+      {{"socket", from_worker ? "backend" : "frontend"}});
+}
+
+void NoteLog::client_cut_off(ClientConnection client, Time now) {
+  if (!faults_.allow(now)) return;
+  left_out(faults_left_out, faults_.take_held_back());
+  log::warning("client cut off: it does not take what it is sent", {{"client", client.value}});
+}
+
+void NoteLog::tick(Time now) {
+  left_out(faults_left_out, faults_.take_held_back(now));
+  left_out(workers_left_out, workers_.take_held_back(now));
+}
+
+}  // namespace muster::broker

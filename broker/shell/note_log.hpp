@@ -1,0 +1,35 @@
+#pragma once
+
+// What a Controller notes, as lines of the log. What peers can cause at will is bounded in rate;
+// how much was left out is told in its place.
+
+#include <cstdint>
+
+#include "broker/core/action.hpp"
+#include "broker/shell/rate_limit.hpp"
+#include "protocol/time.hpp"
+
+namespace muster::broker {
+
+class NoteLog {
+ public:
+  void write(const WorkerNote& note, Time now);
+  void write(const RequestNote& note);
+  void write(const FaultNote& note, Time now);
+
+  // A peer that sets a routing id of its own has said something (protocol/transport/socket.hpp).
+  void foreign_peer(bool from_worker, Time now);
+
+  // The broker has given a client up (client_outbox.hpp).
+  void client_cut_off(ClientConnection client, Time now);
+
+  // To be called now and then: tells what was left out once there is room for it.
+  void tick(Time now);
+
+ private:
+  RateLimit faults_{10, std::chrono::seconds{1}};
+  // A large cluster may come, or go, all at once.
+  RateLimit workers_{1000, std::chrono::milliseconds{10}};
+};
+
+}  // namespace muster::broker

@@ -1,0 +1,540 @@
+// What becomes of requests: docs/protocol.md, sections 4, 5 and 8.
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/broker/bench.hpp"
+
+namespace muster::broker {
+namespace {
+
+using namespace std::chrono_literals;
+
+RequestOptions with(auto change) {
+  RequestOptions options;
+  change(options);
+  return options;
+}
+
+TEST(Requests, GoToAFreeSlotAtOnceAndTheAnswerComesBackUnderTheClientsId) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 7);
+  EXPECT_EQ(bench.take(), Lines{"w1 REQUEST #0"});
+  bench.final(1, 0);
+  EXPECT_EQ(bench.take(), Lines{"c5 7 FINAL"});
+  EXPECT_TRUE(bench.controller().idle());
+}
+
+TEST(Requests, StreamsPassPartByPartInOrder) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 7, streamed());
+  bench.chunk(1, 0, 0);
+  bench.chunk(1, 0, 1);
+  bench.final(1, 0, 2);
+  EXPECT_EQ(bench.take(), (Lines{"w1 REQUEST #0", "c5 7 CHUNK 0", "c5 7 CHUNK 1", "c5 7 FINAL"}));
+}
+
+TEST(Requests, NeverExceedTheSlotsThatAWorkerGranted) {
+  Bench bench;
+  bench.add_worker(1, {.slots = 2});
+  for (std::uint64_t id = 0; id < 5; ++id)
+    bench.request(5, id);
+  EXPECT_EQ(bench.take(), (Lines{"w1 REQUEST #0", "w1 REQUEST #1"}));
+  bench.final(1, 1);
+  EXPECT_EQ(bench.take(), (Lines{"c5 1 FINAL", "w1 REQUEST #2"}));
+  bench.heartbeat(1, {.slots = 4, .state = WorkerState::ready});
+  EXPECT_EQ(bench.take(), (Lines{"w1 REQUEST #3", "w1 REQUEST #4"}));
+}
+
+TEST(Requests, ASmallerGrantTakesNothingAwayAndGivesNothingMore) {
+  Bench bench;
+  bench.add_worker(1, {.slots = 2});
+  bench.request(5, 0);
+  bench.request(5, 1);
+  bench.heartbeat(1, {.slots = 1, .state = WorkerState::ready});
+  bench.request(5, 2);
+  bench.drop();
+  bench.final(1, 0);
+  EXPECT_EQ(bench.take(), Lines{"c5 0 FINAL"});
+  bench.final(1, 1);
+  EXPECT_EQ(bench.take(), (Lines{"c5 1 FINAL", "w1 REQUEST #2"}));
+}
+
+TEST(Requests, WaitByPriorityAndThenByArrival) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0);
+  bench.request(5, 1);
+  bench.request(5, 2, with([](auto& o) { o.priority = 5; }));
+  bench.request(5, 3, with([](auto& o) { o.priority = 5; }));
+  bench.request(5, 4, with([](auto& o) { o.priority = -1; }));
+  bench.drop();
+  Lines answered;
+  for (std::uint64_t attempt = 0; attempt < 5; ++attempt) {
+    bench.final(1, attempt);
+    answered.push_back(bench.take().front());
+  }
+  EXPECT_EQ(answered,
+            (Lines{"c5 0 FINAL", "c5 2 FINAL", "c5 3 FINAL", "c5 1 FINAL", "c5 4 FINAL"}));
+}
+
+TEST(Requests, AFullQueueAnswersOverloadedWithATimeToTryAgain) {
+  ControllerOptions options;
+  options.queue_depth_max = 1;
+  Bench bench{options};
+  bench.add_worker(1);
+  bench.request(5, 0);
+  bench.request(5, 1);
+  bench.drop();
+  bench.request(5, 2);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 2 OVERLOADED queue_full"});
+  EXPECT_TRUE(bench.errors().back().meta.retryable);
+  EXPECT_EQ(bench.errors().back().meta.retry_after, 1s);
+  EXPECT_EQ(bench.stat("errors.OVERLOADED"), 1u);
+}
+
+TEST(Requests, BodiesHeldAreBoundedTogetherAndLetGoAtTheFirstPart) {
+  ControllerOptions options;
+  options.held_bytes_max = 10'000;
+  Bench bench{options};
+  bench.add_worker(1, {.slots = 10});
+  const std::string body(8'000, 'x');
+  bench.request(5, 0, streamed(), "m", body);
+  bench.drop();
+  bench.request(5, 1, streamed(), "m", body);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 1 OVERLOADED held_bytes"});
+  bench.chunk(1, 0, 0);
+  bench.drop();
+  bench.request(5, 2, streamed(), "m", body);
+  EXPECT_EQ(bench.take(), Lines{"w1 REQUEST #1"});
+}
+
+TEST(Requests, AClientMayHaveSoManyOutstandingAndNoMore) {
+  ControllerOptions options;
+  options.outstanding_per_client_max = 2;
+  Bench bench{options};
+  bench.add_worker(1, {.slots = 10});
+  bench.request(5, 0);
+  bench.request(5, 1);
+  bench.drop();
+  bench.request(5, 2);
+  bench.request(6, 2);
+  EXPECT_EQ(bench.take(), (Lines{"c5 ERROR 2 RATE_LIMITED outstanding", "w1 REQUEST #2"}));
+}
+
+TEST(Requests, ADuplicateIdIsAnsweredAndTheFirstGoesOn) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 7);
+  bench.drop();
+  bench.request(5, 7);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 7 BAD_REQUEST duplicate"});
+  bench.give(ClientSaid{ClientConnection{5}, Query{WireId{7}, "models", {}}, {}, {}});
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 7 BAD_REQUEST duplicate"});
+  bench.final(1, 0);
+  EXPECT_EQ(bench.take(), Lines{"c5 7 FINAL"});
+  bench.request(5, 7);
+  EXPECT_EQ(bench.take(), Lines{"w1 REQUEST #1"});
+}
+
+TEST(Requests, NeedTheLabelsThatTheyRequire) {
+  Bench bench;
+  bench.add_worker(1, {.name = "A", .labels = {{"gpu", "a100"}}});
+  bench.add_worker(2, {.name = "B", .labels = {{"gpu", "h100"}}});
+  bench.request(5, 0, with([](auto& o) { o.require = {{"gpu", "h100"}}; }));
+  EXPECT_EQ(bench.take(), Lines{"w2 REQUEST #0"});
+  bench.request(5, 1, with([](auto& o) { o.require = {{"gpu", "h100"}}; }));
+  EXPECT_EQ(bench.take(), Lines{});  // waits for B, though A is free
+  bench.request(5, 2);
+  EXPECT_EQ(bench.take(), Lines{"w1 REQUEST #1"});
+  bench.final(1, 1);
+  EXPECT_EQ(bench.take(), Lines{"c5 2 FINAL"});
+  bench.final(2, 0);
+  EXPECT_EQ(bench.take(), (Lines{"c5 0 FINAL", "w2 REQUEST #2"}));
+}
+
+// ---- nobody there ------------------------------------------------------------------------------
+
+TEST(NoWorker, SaysWhy) {
+  Bench bench;
+  bench.request(5, 0);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 0 NO_WORKER unknown_model"});
+  EXPECT_FALSE(bench.errors().back().meta.retryable);
+  bench.add_worker(1, {.state = WorkerState::starting});
+  bench.request(5, 1);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 1 NO_WORKER none_live"});
+  EXPECT_EQ(bench.errors().back().message,
+            "no worker that serves model \"m\" is ready: 1 starting");
+  bench.heartbeat(1, {.slots = 1, .state = WorkerState::draining});
+  bench.request(5, 2);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 2 NO_WORKER all_draining"});
+  bench.heartbeat(1, {.slots = 1, .state = WorkerState::ready});
+  bench.request(5, 3, with([](auto& o) { o.require = {{"zone", "b"}}; }));
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 3 NO_WORKER none_fit"});
+  bench.worker_says(1, Deregister{"bye"});
+  bench.request(5, 4);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 4 NO_WORKER none_live"});
+  EXPECT_TRUE(bench.errors().back().meta.retryable);
+}
+
+TEST(NoWorker, AnswersThoseThatWaitWhenTheLastWorkerStopsBeingReady) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0);
+  bench.request(5, 1);
+  bench.drop();
+  bench.heartbeat(1, {.slots = 1, .state = WorkerState::unhealthy});
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 1 NO_WORKER none_live"});
+}
+
+TEST(NoWorker, HoldsWhereConfiguredUntilAWorkerComes) {
+  ControllerOptions options;
+  options.no_worker_wait = 2s;
+  Bench bench{options};
+  bench.request(5, 0);
+  bench.pass(1s);
+  EXPECT_EQ(bench.take(), Lines{});
+  bench.register_worker(1);
+  EXPECT_EQ(bench.take(), (Lines{"w1 REGISTERED", "w1 REQUEST #0"}));
+}
+
+TEST(NoWorker, HoldsNoLongerThanConfigured) {
+  ControllerOptions options;
+  options.no_worker_wait = 2s;
+  Bench bench{options};
+  bench.request(5, 0);
+  bench.pass(2s - 1ms);
+  EXPECT_EQ(bench.take(), Lines{});
+  bench.pass(1ms);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 0 NO_WORKER unknown_model"});
+}
+
+TEST(NoWorker, AFullWorkerEndsTheHoldingAndTheRequestWaitsInTheUsualWay) {
+  ControllerOptions options;
+  options.no_worker_wait = 2s;
+  Bench bench{options};
+  bench.request(5, 0);
+  bench.request(5, 1);
+  bench.add_worker(1);
+  bench.pass(10s, {1});
+  EXPECT_EQ(bench.take(), Lines{});
+  bench.final(1, 0);
+  EXPECT_EQ(bench.take(), (Lines{"c5 0 FINAL", "w1 REQUEST #1"}));
+}
+
+TEST(NoWorker, ModelsAreFoundByAlias) {
+  Bench bench;
+  WorkerDescription info;
+  info.worker = "A";
+  info.instance = Instance{1};
+  info.slots = 1;
+  info.state = WorkerState::ready;
+  info.models = {{.name = "llama-3-8b",
+                  .aliases = {"llama", "default"},
+                  .context_length = 8192,
+                  .modalities = {},
+                  .operations = {}}};
+  bench.worker_says(1, Register{info});
+  bench.drop();
+  bench.request(5, 0, {}, "llama");
+  bench.request(5, 1, {}, "default");
+  EXPECT_EQ(bench.take(), Lines{"w1 REQUEST #0"});
+  bench.final(1, 0);
+  EXPECT_EQ(bench.take(), (Lines{"c5 0 FINAL", "w1 REQUEST #1"}));
+}
+
+// ---- ends --------------------------------------------------------------------------------------
+
+TEST(Cancel, EndsAWaitingRequest) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0);
+  bench.request(5, 1);
+  bench.drop();
+  bench.cancel(5, 1);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 1 CANCELLED"});
+  bench.final(1, 0);
+  EXPECT_EQ(bench.take(), Lines{"c5 0 FINAL"});
+}
+
+TEST(Cancel, KeepsTheSlotUntilTheWorkerAcknowledges) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0, streamed());
+  bench.chunk(1, 0, 0);
+  bench.request(5, 1);
+  bench.drop();
+  bench.cancel(5, 0);
+  EXPECT_EQ(bench.take(), (Lines{"c5 ERROR 0 CANCELLED", "w1 CANCEL #0"}));
+  bench.chunk(1, 0, 1);  // on its way already: dropped
+  EXPECT_EQ(bench.take(), Lines{});
+  bench.error(1, 0, ErrorCode::cancelled);
+  EXPECT_EQ(bench.take(), Lines{"w1 REQUEST #1"});
+  EXPECT_EQ(bench.stat("dropped.late"), 1u);
+}
+
+TEST(Cancel, OfAnUnknownIdIsIgnored) {
+  Bench bench;
+  bench.cancel(5, 99);
+  EXPECT_EQ(bench.take(), Lines{});
+}
+
+TEST(Cancel, ACancelledIdMayBeUsedAgainAtOnce) {
+  Bench bench;
+  bench.add_worker(1, {.slots = 2});
+  bench.request(5, 0);
+  bench.cancel(5, 0);
+  bench.drop();
+  bench.request(5, 0);
+  EXPECT_EQ(bench.take(), Lines{"w1 REQUEST #1"});
+  bench.final(1, 0);  // the first attempt's end is nobody's
+  EXPECT_EQ(bench.take(), Lines{});
+  bench.final(1, 1);
+  EXPECT_EQ(bench.take(), Lines{"c5 0 FINAL"});
+}
+
+TEST(ClientGone, FreesItsWorkAtTheWorkers) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0);
+  bench.request(5, 1);
+  bench.request(6, 2);
+  bench.drop();
+  bench.give(ClientUnreachable{ClientConnection{5}});
+  EXPECT_EQ(bench.take(), Lines{"w1 CANCEL #0"});
+  bench.error(1, 0, ErrorCode::cancelled);
+  EXPECT_EQ(bench.take(), Lines{"w1 REQUEST #1"});
+  EXPECT_EQ(bench.stat("clients_gone"), 1u);
+}
+
+TEST(Stream, APartOutOfTurnBreaksIt) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0, streamed());
+  bench.chunk(1, 0, 0);
+  bench.drop();
+  bench.chunk(1, 0, 2);
+  EXPECT_EQ(bench.take(), (Lines{"c5 ERROR 0 WORKER_LOST stream_broken", "w1 CANCEL #0"}));
+  EXPECT_EQ(bench.errors().back().meta.worker, "A");
+}
+
+TEST(Stream, APartThatWasNotAskedForBreaksIt) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0);
+  bench.drop();
+  bench.chunk(1, 0, 0);
+  EXPECT_EQ(bench.take(), (Lines{"c5 ERROR 0 WORKER_LOST stream_broken", "w1 CANCEL #0"}));
+}
+
+TEST(Stream, AFinalWithAWrongCountBreaksItAndFreesTheSlot) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0, streamed());
+  bench.request(5, 1);
+  bench.drop();
+  bench.final(1, 0, 3);
+  EXPECT_EQ(bench.take(), (Lines{"c5 ERROR 0 WORKER_LOST stream_broken", "w1 REQUEST #1"}));
+}
+
+TEST(Refused, GoesToAnotherWorkerAndIsNoError) {
+  Bench bench;
+  bench.add_worker(1, {.name = "A"});
+  bench.request(5, 0);
+  bench.add_worker(2, {.name = "B"});
+  bench.error(1, 0, ErrorCode::refused);
+  EXPECT_EQ(bench.take(), Lines{"w2 REQUEST #1"});
+  bench.final(2, 1);
+  EXPECT_EQ(bench.take(), Lines{"c5 0 FINAL"});
+}
+
+TEST(Refused, WaitsInFrontAndNotAtThatWorkerForAnInterval) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0);
+  bench.request(5, 1, with([](auto& o) { o.priority = 100; }));
+  bench.drop();
+  bench.error(1, 0, ErrorCode::refused);
+  EXPECT_EQ(bench.take(), Lines{"w1 REQUEST #1"});  // the other one: 0 avoids the worker now
+  bench.request(5, 2, with([](auto& o) { o.priority = 100; }));
+  bench.pass(1s, {1});
+  bench.drop();
+  bench.final(1, 1);
+  EXPECT_EQ(bench.take(), (Lines{"c5 1 FINAL", "w1 REQUEST #2"}));
+  bench.final(1, 2);
+  EXPECT_EQ(bench.take().front(), "c5 0 FINAL");
+}
+
+TEST(Refused, ComesBackToTheOnlyWorkerAfterAnInterval) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0);
+  bench.drop();
+  bench.error(1, 0, ErrorCode::refused);
+  bench.pass(1s - 1ms);
+  EXPECT_EQ(bench.take(), Lines{});
+  bench.pass(1ms);
+  EXPECT_EQ(bench.take(), Lines{"w1 REQUEST #1"});
+}
+
+TEST(Refused, AfterAPartIsABrokenStream) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0, streamed());
+  bench.chunk(1, 0, 0);
+  bench.drop();
+  bench.error(1, 0, ErrorCode::refused);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 0 WORKER_LOST stream_broken"});
+}
+
+TEST(WorkerError, IsPassedOnUnchanged) {
+  Bench bench;
+  bench.add_worker(1, {.slots = 3});
+  bench.request(5, 0);
+  bench.request(5, 1);
+  bench.request(5, 2);
+  bench.drop();
+  bench.error(1, 0, ErrorCode::worker_failed);
+  bench.error(1, 1, ErrorCode{12345});
+  bench.error(1, 2, ErrorCode::unknown_model);
+  EXPECT_EQ(bench.take(),
+            (Lines{"c5 0 ERROR WORKER_FAILED", "c5 1 ERROR 12345", "c5 2 ERROR UNKNOWN_MODEL"}));
+  EXPECT_EQ(bench.stat("errors.WORKER_FAILED"), 1u);
+}
+
+TEST(WorkerError, ServerGoneIsALostWorkerToTheClient) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0);
+  bench.drop();
+  bench.error(1, 0, ErrorCode::server_gone);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 0 WORKER_LOST server_gone"});
+  EXPECT_TRUE(bench.errors().back().meta.retryable);
+}
+
+TEST(WorkerAnswers, ForWhatIsNotItsOwnAreDropped) {
+  Bench bench;
+  bench.add_worker(1, {.name = "A"});
+  bench.request(5, 0);
+  bench.add_worker(2, {.name = "B"});
+  bench.final(2, 0);
+  bench.final(2, 9999);
+  EXPECT_EQ(bench.take(), Lines{});
+  bench.final(1, 0);
+  EXPECT_EQ(bench.take(), Lines{"c5 0 FINAL"});
+  bench.final(1, 0);  // twice
+  EXPECT_EQ(bench.take(), Lines{});
+}
+
+// ---- time --------------------------------------------------------------------------------------
+
+TEST(Timeout, WhileWaiting) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0);
+  bench.request(5, 1, with([](auto& o) { o.timeout = 500ms; }));
+  bench.drop();
+  bench.pass(500ms);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 1 WORKER_TIMEOUT queued"});
+  EXPECT_TRUE(bench.errors().back().meta.retryable);
+}
+
+TEST(Timeout, WhileRunningCancelsAndKeepsTheSlot) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0, with([](auto& o) { o.timeout = 500ms; }));
+  bench.request(5, 1);
+  bench.drop();
+  bench.pass(500ms);
+  EXPECT_EQ(bench.take(), (Lines{"c5 ERROR 0 WORKER_TIMEOUT running", "w1 CANCEL #0"}));
+  EXPECT_FALSE(bench.errors().back().meta.retryable);
+  bench.error(1, 0, ErrorCode::cancelled);
+  EXPECT_EQ(bench.take(), Lines{"w1 REQUEST #1"});
+}
+
+TEST(Timeout, UntilTheFirstPart) {
+  Bench bench;
+  bench.add_worker(1);
+  auto options = streamed();
+  options.first_timeout = 300ms;
+  bench.request(5, 0, options);
+  bench.drop();
+  bench.pass(300ms);
+  EXPECT_EQ(bench.take(), (Lines{"c5 ERROR 0 WORKER_TIMEOUT first", "w1 CANCEL #0"}));
+}
+
+TEST(Timeout, BetweenParts) {
+  Bench bench;
+  bench.add_worker(1);
+  auto options = streamed();
+  options.first_timeout = 300ms;
+  options.idle_timeout = 200ms;
+  bench.request(5, 0, options);
+  bench.pass(250ms);
+  bench.chunk(1, 0, 0);
+  bench.pass(150ms);
+  bench.chunk(1, 0, 1);
+  bench.pass(199ms);
+  bench.drop();
+  bench.pass(1ms);
+  EXPECT_EQ(bench.take(), (Lines{"c5 ERROR 0 WORKER_TIMEOUT idle", "w1 CANCEL #0"}));
+}
+
+TEST(Timeout, DefaultsClampAndZero) {
+  ControllerOptions options;
+  options.request_timeout = 1s;
+  options.request_timeout_max = 2s;
+  Bench bench{options};
+  bench.add_worker(1, {.slots = 4});
+  bench.request(5, 0);
+  bench.request(5, 1, with([](auto& o) { o.timeout = 1h; }));
+  bench.request(5, 2, with([](auto& o) { o.timeout = 0ms; }));
+  EXPECT_EQ(bench.take().back(), "c5 ERROR 2 BAD_REQUEST");
+  bench.pass(1s, {1});
+  EXPECT_EQ(bench.take().front(), "c5 ERROR 0 WORKER_TIMEOUT running");
+  bench.pass(1s, {1});
+  EXPECT_EQ(bench.take().front(), "c5 ERROR 1 WORKER_TIMEOUT running");
+}
+
+TEST(Stop, AnswersWhatIsOutstandingAndWhatStillComes) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0);
+  bench.request(5, 1);
+  bench.drop();
+  bench.give(Stop{});
+  EXPECT_EQ(bench.take(),
+            (Lines{"c5 ERROR 0 SHUTTING_DOWN", "w1 CANCEL #0", "c5 ERROR 1 SHUTTING_DOWN"}));
+  EXPECT_TRUE(bench.controller().idle());
+  bench.request(5, 2);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 2 SHUTTING_DOWN"});
+  bench.give(ClientSaid{ClientConnection{5}, ClientHeartbeat{}, {}, {}});
+  EXPECT_EQ(bench.take(), Lines{"c5 HEARTBEAT draining"});
+}
+
+TEST(Notes, TellARequestsStoryWhereAskedFor) {
+  ControllerOptions options;
+  options.note_requests = true;
+  Bench bench{options};
+  bench.add_worker(1);
+  bench.request(5, 0, streamed());
+  bench.request(5, 1);
+  bench.pass(100ms);
+  bench.chunk(1, 0, 0);
+  bench.final(1, 0, 1);
+  bench.pass(50ms);
+  bench.final(1, 1);
+  const auto notes = bench.take_request_notes();
+  ASSERT_EQ(notes.size(), 2u);
+  EXPECT_EQ(notes[0].end, "FINAL");
+  EXPECT_EQ(notes[0].chunks, 1u);
+  EXPECT_EQ(notes[0].waited, 0ms);
+  EXPECT_EQ(notes[0].took, 100ms);
+  EXPECT_EQ(notes[1].waited, 100ms);
+  EXPECT_EQ(notes[1].took, 150ms);
+  EXPECT_EQ(notes[1].worker, "A");
+}
+
+}  // namespace
+}  // namespace muster::broker

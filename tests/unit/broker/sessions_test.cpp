@@ -1,0 +1,435 @@
+// Worker sessions and liveness: docs/protocol.md, sections 6, 7 and 11.
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/broker/bench.hpp"
+
+namespace muster::broker {
+namespace {
+
+using namespace std::chrono_literals;
+
+Fault malformed(std::optional<std::uint64_t> type = {}) {
+  return {.reason = FaultReason::malformed, .what = "not msgpack", .id = {}, .type = type};
+}
+
+TEST(Session, BeginsWithRegisterAndTellsTheTerms) {
+  ControllerOptions options;
+  options.name = "b1";
+  options.heartbeat_interval = 250ms;
+  Controller controller{options, Birth{Instance{9}, BrokerId{broker_id_min}, 1}, Time{}};
+  std::vector<Action> out;
+  WorkerDescription info;
+  info.worker = "A";
+  controller.step(WorkerSaid{WorkerConnection{1}, Register{info}, {}, {}}, Time{}, out);
+  const Registered* registered = nullptr;
+  for (const Action& action : out) {
+    if (const auto* send = std::get_if<SendToWorker>(&action)) {
+      registered = std::get_if<Registered>(&send->message);
+    }
+  }
+  ASSERT_NE(registered, nullptr);
+  EXPECT_EQ(registered->terms.broker, "b1");
+  EXPECT_EQ(registered->terms.instance, Instance{9});
+  EXPECT_EQ(registered->terms.interval, 250ms);
+  EXPECT_EQ(registered->terms.liveness, 3u);
+}
+
+TEST(Session, IsNeededForAnythingElse) {
+  Bench bench;
+  bench.heartbeat(1);
+  EXPECT_EQ(bench.take(), Lines{"w1 REREGISTER"});
+  bench.heartbeat(1);
+  bench.final(1, 0);
+  EXPECT_EQ(bench.take(), Lines{});  // at most once an interval and connection
+  bench.heartbeat(2);
+  EXPECT_EQ(bench.take(), Lines{"w2 REREGISTER"});
+  bench.pass(1s);
+  bench.heartbeat(1);
+  EXPECT_EQ(bench.take(), Lines{"w1 REREGISTER"});
+  EXPECT_EQ(bench.stat("dropped.unbound"), 5u);
+}
+
+TEST(Session, ARegisterOnItsOwnConnectionOnlyUpdates) {
+  Bench bench;
+  bench.add_worker(1, {.slots = 1});
+  bench.request(5, 0);
+  bench.request(5, 1);
+  bench.drop();
+  bench.register_worker(1, {.slots = 2});
+  EXPECT_EQ(bench.take(), (Lines{"w1 REGISTERED", "w1 REQUEST #1"}));
+  EXPECT_EQ(bench.stat("sessions.registered"), 1u);
+}
+
+TEST(Session, TwoLiveWorkersCannotHaveOneName) {
+  Bench bench;
+  bench.add_worker(1, {.instance = 5});
+  bench.register_worker(2, {.instance = 6});
+  EXPECT_EQ(bench.take(), Lines{"w2 DISMISS NAME_TAKEN"});
+  bench.register_worker(3, {.instance = 4});
+  EXPECT_EQ(bench.take(), Lines{"w3 DISMISS REPLACED"});
+  bench.request(5, 0);
+  EXPECT_EQ(bench.take(), Lines{"w1 REQUEST #0"});
+}
+
+TEST(Session, ANewerInstanceTakesTheNameOfABrokenOne) {
+  Bench bench;
+  bench.add_worker(1, {.instance = 5});
+  bench.request(5, 0);
+  bench.drop();
+  bench.give(WorkerUnreachable{WorkerConnection{1}});
+  bench.register_worker(2, {.instance = 6});
+  EXPECT_EQ(bench.take(), (Lines{"c5 ERROR 0 WORKER_LOST unreachable", "w2 REGISTERED"}));
+  bench.request(5, 1);
+  EXPECT_EQ(bench.take(), Lines{"w2 REQUEST #1"});
+}
+
+TEST(Session, ResumesOnAnotherConnectionWithWhatItWorksOn) {
+  Bench bench;
+  bench.add_worker(1, {.slots = 3});
+  bench.request(5, 0);
+  bench.request(5, 1, streamed());
+  bench.chunk(1, 1, 0);
+  bench.drop();
+  bench.register_worker(2, {.slots = 3, .active = {1}});
+  EXPECT_EQ(bench.take(), (Lines{"w2 REGISTERED", "c5 ERROR 0 WORKER_LOST not_active"}));
+  bench.chunk(1, 1, 1);  // from the connection that is no longer bound
+  EXPECT_EQ(bench.take(), Lines{"w1 REREGISTER"});
+  bench.chunk(2, 1, 1);
+  bench.final(2, 1, 2);
+  EXPECT_EQ(bench.take(), (Lines{"c5 1 CHUNK 1", "c5 1 FINAL"}));
+  EXPECT_EQ(bench.stat("sessions.resumed"), 1u);
+}
+
+TEST(Session, AResumeBeforeTheBackendIsReadEmptyLosesNothing) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0);
+  bench.drop();
+  bench.give(WorkerUnreachable{WorkerConnection{1}});
+  bench.tick(false);
+  bench.register_worker(2, {.active = {0}});
+  bench.tick(true);
+  EXPECT_EQ(bench.take(), Lines{"w2 REGISTERED"});
+  bench.final(2, 0);
+  EXPECT_EQ(bench.take(), Lines{"c5 0 FINAL"});
+}
+
+TEST(Session, OrphansTakeSlotsUntilTheyEnd) {
+  Bench bench;
+  bench.register_worker(1, {.slots = 2, .active = {500, 501}});
+  EXPECT_EQ(bench.take(), (Lines{"w1 REGISTERED", "w1 CANCEL #500", "w1 CANCEL #501"}));
+  bench.request(5, 0);
+  EXPECT_EQ(bench.take(), Lines{});
+  bench.error(1, 500, ErrorCode::cancelled);
+  EXPECT_EQ(bench.take(), Lines{"w1 REQUEST #0"});
+  EXPECT_EQ(bench.stat("dropped.orphans"), 2u);
+}
+
+TEST(Session, DeregisterEndsItAndLosesWhatItHolds) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0);
+  bench.request(5, 1);
+  bench.drop();
+  bench.worker_says(1, Deregister{"stopped"});
+  EXPECT_EQ(bench.take(),
+            (Lines{"c5 ERROR 0 WORKER_LOST deregistered", "c5 ERROR 1 NO_WORKER none_live"}));
+  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "gone");
+  EXPECT_EQ(bench.worker("A").find("reason")->string_or(""),
+            "deregistered: it has deregistered: stopped");
+}
+
+TEST(Session, AConnectionThatRegistersUnderAnotherNameEndsItsFormerSession) {
+  Bench bench;
+  bench.add_worker(1, {.name = "A"});
+  bench.request(5, 0);
+  bench.drop();
+  bench.register_worker(1, {.name = "B"});
+  EXPECT_EQ(bench.take(), (Lines{"c5 ERROR 0 WORKER_LOST deregistered", "w1 REGISTERED"}));
+  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "gone");
+  EXPECT_EQ(bench.worker("B").find("state")->string_or(""), "ready");
+}
+
+TEST(Session, StatesOtherThanReadyGetNothing) {
+  for (const WorkerState state :
+       {WorkerState::starting, WorkerState::draining, WorkerState::unhealthy}) {
+    Bench bench;
+    bench.add_worker(1, {.name = "A", .slots = 9});
+    bench.add_worker(2, {.name = "B", .slots = 1});
+    bench.heartbeat(1, {.slots = 9, .state = state});
+    bench.request(5, 0);
+    bench.request(5, 1);
+    EXPECT_EQ(bench.take(), Lines{"w2 REQUEST #0"});
+    bench.heartbeat(1, {.slots = 9, .state = WorkerState::ready});
+    EXPECT_EQ(bench.take(), Lines{"w1 REQUEST #1"});
+  }
+}
+
+TEST(Session, AHeartbeatThatChangesTheModelsMovesTheWaiting) {
+  Bench bench;
+  bench.add_worker(1, {.models = {"m"}});
+  bench.request(5, 0);
+  bench.request(5, 1);
+  bench.drop();
+  WorkerHeartbeat beat{.slots = 1, .state = WorkerState::ready};
+  beat.models = {ModelDescription{
+      .name = "n", .aliases = {}, .context_length = {}, .modalities = {}, .operations = {}}};
+  bench.heartbeat(1, beat);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 1 NO_WORKER none_live"});
+  bench.final(1, 0);
+  bench.request(5, 2, {}, "n");
+  EXPECT_EQ(bench.take(), (Lines{"c5 0 FINAL", "w1 REQUEST #1"}));
+}
+
+// ---- liveness ----------------------------------------------------------------------------------
+
+TEST(Liveness, ASilentWorkerIsSuspectAndThenExpires) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0);
+  bench.drop();
+  bench.pass(1500ms - 1us);
+  EXPECT_FALSE(bench.worker("A").find("suspect")->bool_or(true));
+  bench.pass(1us);
+  EXPECT_TRUE(bench.worker("A").find("suspect")->bool_or(false));
+  bench.pass(1500ms - 1us);
+  EXPECT_EQ(bench.take(), Lines{});
+  bench.pass(1us);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 0 WORKER_LOST expired"});
+  const Value row = bench.worker("A");
+  EXPECT_EQ(row.find("state")->string_or(""), "gone");
+  EXPECT_EQ(row.find("reason")->string_or(""), "expired: nothing was heard of it for 3.0 s");
+  EXPECT_EQ(bench.stat("sessions.expired"), 1u);
+}
+
+TEST(Liveness, AnyMessageIsASignOfLife) {
+  Bench bench;
+  bench.add_worker(1, {.slots = 20});
+  for (std::uint64_t i = 0; i < 10; ++i)
+    bench.request(5, i, streamed());
+  bench.drop();
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    bench.pass(1400ms);
+    bench.chunk(1, i, 0);
+  }
+  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "ready");
+}
+
+TEST(Liveness, ASuspectIsChosenOnlyWhereNobodyElseCan) {
+  Bench bench;
+  bench.add_worker(1, {.name = "A", .slots = 10});
+  bench.add_worker(2, {.name = "B", .slots = 2});
+  bench.pass(2s, {2});
+  bench.heartbeat(2, {.slots = 2, .state = WorkerState::ready});
+  bench.drop();
+  for (std::uint64_t i = 0; i < 3; ++i)
+    bench.request(5, i);
+  EXPECT_EQ(bench.take(), (Lines{"w2 REQUEST #0", "w2 REQUEST #1", "w1 REQUEST #2"}));
+}
+
+TEST(Liveness, ASuspectThatIsHeardIsTrustedAgain) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.pass(2s);
+  bench.heartbeat(1);
+  EXPECT_FALSE(bench.worker("A").find("suspect")->bool_or(true));
+  Lines notes;
+  for (const WorkerNote& note : bench.take_notes())
+    notes.emplace_back(note.what);
+  EXPECT_EQ(notes, (Lines{"registered", "suspect", "recovered"}));
+}
+
+TEST(Liveness, WorkersAreSentHeartbeatsEachInterval) {
+  Bench bench;
+  bench.add_worker(1, {.slots = 1});
+  bench.heartbeat(1, {.slots = 1, .grant = 42, .state = WorkerState::ready});
+  bench.request(5, 0);
+  bench.request(5, 1);
+  bench.pass(2500ms, {});
+  EXPECT_EQ(bench.take_heartbeats(),
+            (Lines{"w1 grant=42 in_flight=1 queued=1", "w1 grant=42 in_flight=1 queued=1"}));
+}
+
+TEST(Liveness, APauseOfTheBrokerIsNotHeldAgainstWorkers) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.pass(900ms);
+  bench.freeze(60s);
+  bench.tick(true);
+  bench.tick(true);
+  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "ready");
+  bench.pass(1s - 1us);
+  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "ready");
+  bench.pass(500ms);  // and silent still: now it is its own silence
+  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "gone");
+}
+
+TEST(Liveness, NobodyIsJudgedWhileMessagesAreUnread) {
+  Bench bench;
+  bench.add_worker(1);
+  for (int i = 0; i < 35; ++i) {
+    bench.freeze(100ms);
+    bench.tick(false);
+  }
+  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "ready");
+  bench.heartbeat(1);  // it was among the unread
+  bench.tick(true);
+  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "ready");
+}
+
+TEST(Liveness, ABackendThatIsNeverReadEmptyDelaysTheJudgementAndDoesNotPreventIt) {
+  Bench bench;
+  bench.add_worker(1);
+  for (int i = 0; i < 65; ++i) {
+    bench.freeze(100ms);
+    bench.tick(false);
+  }
+  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "gone");
+}
+
+TEST(Broken, AnUnreachableWorkerLosesWhatItHeldOnceTheBackendIsReadEmpty) {
+  Bench bench;
+  bench.add_worker(1, {.slots = 2});
+  bench.request(5, 0);
+  bench.request(5, 1);
+  bench.drop();
+  bench.give(WorkerUnreachable{WorkerConnection{1}});
+  bench.tick(false);
+  bench.final(1, 0);  // was on its way before the connection broke
+  EXPECT_EQ(bench.take(), Lines{"c5 0 FINAL"});
+  bench.tick(true);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 1 WORKER_LOST unreachable"});
+  EXPECT_TRUE(bench.worker("A").find("broken")->bool_or(false));
+  bench.request(5, 2);  // waits for it to come back
+  EXPECT_EQ(bench.take(), Lines{});
+  bench.pass(3s);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 2 NO_WORKER none_live"});
+}
+
+TEST(Broken, ASessionThatComesBackGetsWhatWaits) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.give(WorkerUnreachable{WorkerConnection{1}});
+  bench.request(5, 0);
+  bench.drop();
+  bench.register_worker(2);
+  EXPECT_EQ(bench.take(), (Lines{"w2 REGISTERED", "w2 REQUEST #0"}));
+}
+
+// ---- bad input ---------------------------------------------------------------------------------
+
+TEST(BadInput, FromAClientIsAnsweredWhereItHasAnIdAndCounted) {
+  Bench bench;
+  Fault fault = malformed();
+  bench.give(ClientFault{ClientConnection{5}, fault});
+  EXPECT_EQ(bench.take(), Lines{});
+  fault.id = WireId{3};
+  bench.give(ClientFault{ClientConnection{5}, fault});
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 3 BAD_REQUEST"});
+  EXPECT_EQ(bench.errors().back().message, "not msgpack");
+  fault.reason = FaultReason::unknown_type;
+  bench.give(ClientFault{ClientConnection{5}, fault});
+  EXPECT_EQ(bench.take(), Lines{});
+  EXPECT_EQ(bench.stat("faults.clients.malformed"), 2u);
+  EXPECT_EQ(bench.stat("faults.clients.unknown_type"), 1u);
+}
+
+TEST(BadInput, WithTheIdOfAnOutstandingRequestDoesNotEndThatOne) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 3);
+  bench.drop();
+  Fault fault = malformed();
+  fault.id = WireId{3};
+  bench.give(ClientFault{ClientConnection{5}, fault});
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 3 BAD_REQUEST duplicate"});
+  bench.final(1, 0);
+  EXPECT_EQ(bench.take(), Lines{"c5 3 FINAL"});
+}
+
+TEST(BadInput, AWorkerWhoseMessagesKeepBeingMalformedIsDismissed) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0);
+  bench.drop();
+  for (int i = 0; i < 10; ++i)
+    bench.give(WorkerFault{WorkerConnection{1}, malformed()});
+  EXPECT_EQ(bench.take(), Lines{});
+  bench.give(WorkerFault{WorkerConnection{1}, malformed()});
+  EXPECT_EQ(bench.take(), (Lines{"w1 DISMISS BAD_REQUEST", "c5 ERROR 0 WORKER_LOST dismissed"}));
+  EXPECT_EQ(bench.stat("faults.workers.malformed"), 11u);
+}
+
+TEST(BadInput, NowAndThenDoesNotDismiss) {
+  Bench bench;
+  bench.add_worker(1);
+  for (int i = 0; i < 30; ++i) {
+    bench.give(WorkerFault{WorkerConnection{1}, malformed()});
+    bench.pass(1s, {1});
+  }
+  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "ready");
+}
+
+TEST(BadInput, ForeignRoutingIdsAreCountedBySide) {
+  Bench bench;
+  bench.give(ForeignPeer{.on_backend = false});
+  bench.give(ForeignPeer{.on_backend = true});
+  bench.give(ForeignPeer{.on_backend = true});
+  EXPECT_EQ(bench.take(), Lines{});
+  EXPECT_EQ(bench.stat("faults.clients.foreign_routing_id"), 1u);
+  EXPECT_EQ(bench.stat("faults.workers.foreign_routing_id"), 2u);
+}
+
+TEST(BadInput, ARegisterThatCannotBeReadIsToldWhyOnceAnInterval) {
+  Bench bench;
+  bench.give(WorkerFault{WorkerConnection{1}, malformed(0x21)});
+  bench.give(WorkerFault{WorkerConnection{1}, malformed(0x21)});
+  EXPECT_EQ(bench.take(), Lines{"w1 DISMISS BAD_REQUEST"});
+  bench.give(WorkerFault{WorkerConnection{2}, malformed()});
+  EXPECT_EQ(bench.take(), Lines{"w2 REREGISTER"});
+}
+
+// ---- what it tells of itself -------------------------------------------------------------------
+
+TEST(Queries, ModelsAreSummedOverWorkers) {
+  Bench bench;
+  bench.add_worker(1, {.name = "A", .models = {"m", "n"}, .slots = 3});
+  bench.add_worker(2, {.name = "B", .models = {"m"}, .slots = 2, .state = WorkerState::starting});
+  bench.request(5, 0);
+  const Value answer = bench.query("models");
+  const Value::Array& models = *answer.find("models")->array();
+  ASSERT_EQ(models.size(), 2u);
+  EXPECT_EQ(models[0].find("name")->string_or(""), "m");
+  EXPECT_EQ(models[0].find("workers")->uint_or(0), 2u);
+  EXPECT_EQ(models[0].find("ready")->uint_or(0), 1u);
+  EXPECT_EQ(models[0].find("free_slots")->uint_or(0), 2u);
+  EXPECT_EQ(models[1].find("name")->string_or(""), "n");
+}
+
+TEST(Queries, AnUnknownOneIsABadRequest) {
+  Bench bench;
+  (void)bench.query("nonsense");
+  EXPECT_EQ(bench.errors().back().code, ErrorCode::bad_request);
+  EXPECT_EQ(bench.errors().back().message,
+            "there is no query \"nonsense\"; this broker answers models, workers and stats");
+}
+
+TEST(Queries, GoneWorkersAreKeptForAnHourOrUntilTheyAreBack) {
+  Bench bench;
+  bench.add_worker(1, {.name = "A"});
+  bench.add_worker(2, {.name = "B"});
+  bench.worker_says(1, Deregister{"x"});
+  bench.worker_says(2, Deregister{"x"});
+  EXPECT_EQ(bench.query("workers").find("workers")->array()->size(), 2u);
+  bench.add_worker(3, {.name = "A", .instance = 2});
+  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "ready");
+  bench.worker_says(3, Deregister{"x"});
+  bench.pass(1h);
+  EXPECT_EQ(bench.query("workers").find("workers")->array()->size(), 2u);
+  bench.pass(1ms);
+  EXPECT_EQ(bench.query("workers").find("workers")->array()->size(), 0u);
+}
+
+}  // namespace
+}  // namespace muster::broker

@@ -1,0 +1,93 @@
+#include "broker/shell/note_log.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/broker_shell/log_file.hpp"
+
+namespace muster::broker {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using test::LogFile;
+
+const Time start{seconds{1'000'000}};
+
+FaultNote bad_message() {
+  return {.from_worker = true,
+          .connection = 77,
+          .worker = "gpu7:8000",
+          .fault = {.reason = FaultReason::field, .what = "slots is -1\nforged line", .id = {}, .type = {}}};
+}
+
+TEST(NoteLog, AFloodOfBadMessagesLeavesABoundedNumberOfLinesAndSaysHowManyItWere) {
+  LogFile file;
+  NoteLog notes;
+  for (int i = 0; i < 100'000; ++i)
+    notes.write(bad_message(), start);
+  ASSERT_EQ(10u, file.lines().size());
+  EXPECT_EQ(10, file.count(R"("connection":77)"));
+  EXPECT_EQ(10, file.count(R"("worker":"gpu7:8000")"));
+  EXPECT_EQ(10, file.count(R"("reason":"field")"));
+  EXPECT_EQ(10, file.count(R"("level":"warning")"));
+
+  notes.tick(start + milliseconds{100});
+  EXPECT_EQ(10u, file.lines().size());
+  notes.tick(start + seconds{1});
+  ASSERT_EQ(11u, file.lines().size());
+  EXPECT_EQ(1, file.count(R"("count":99990)"));
+  notes.tick(start + seconds{10});
+  EXPECT_EQ(11u, file.lines().size());
+}
+
+TEST(NoteLog, WorkersComingAndGoingWithoutEndAreBoundedToo) {
+  LogFile file;
+  NoteLog notes;
+  for (int i = 0; i < 10'000; ++i)
+    notes.write(WorkerNote{.what = "registered", .worker = "w", .detail = "", .alarming = false},
+                start);
+  EXPECT_EQ(1000, file.count(R"("message":"worker registered")"));
+  notes.tick(start + seconds{1});
+  EXPECT_EQ(1, file.count(R"("count":9000)"));
+}
+
+TEST(NoteLog, WhatWantsAPersonsEyesIsAWarning) {
+  LogFile file;
+  NoteLog notes;
+  notes.write(WorkerNote{.what = "expired", .worker = "w", .detail = "silent", .alarming = true},
+              start);
+  notes.write(WorkerNote{.what = "state", .worker = "w", .detail = "ready", .alarming = false},
+              start);
+  ASSERT_EQ(2u, file.lines().size());
+  EXPECT_NE(std::string::npos, file.lines()[0].find(R"("level":"warning")"));
+  EXPECT_NE(std::string::npos, file.lines()[0].find(R"("detail":"silent")"));
+  EXPECT_NE(std::string::npos, file.lines()[1].find(R"("level":"info")"));
+}
+
+TEST(NoteLog, ARequestsStoryIsToldAtDebug) {
+  const RequestNote note{.client = {5},
+                         .id = {6},
+                         .model = "llama",
+                         .request_id = "r-1",
+                         .worker = "w",
+                         .end = "FINAL",
+                         .reason = "",
+                         .waited = milliseconds{2},
+                         .took = milliseconds{1500},
+                         .chunks = 12};
+  NoteLog notes;
+  {
+    LogFile file(log::Level::info);
+    notes.write(note);
+    EXPECT_TRUE(file.lines().empty());
+  }
+  LogFile file(log::Level::debug);
+  notes.write(note);
+  ASSERT_EQ(1u, file.lines().size());
+  for (const char* part : {R"("model":"llama")", R"("end":"FINAL")", R"("chunks":12)",
+                           R"("took_ms":1500)", R"("waited_ms":2)", R"("request_id":"r-1")"})
+    EXPECT_EQ(1, file.count(part)) << part << " in " << file.lines()[0];
+}
+
+}  // namespace
+}  // namespace muster::broker
