@@ -1,0 +1,18 @@
+#pragma once
+
+// The keys of each program: broker.toml and agent.toml explain them.
+
+#include "broker/shell/options.hpp"
+#include "config/logging.hpp"
+#include "config/schema.hpp"
+#include "worker_agent/core/options.hpp"
+#include "worker_agent/model_server/options.hpp"
+
+namespace muster::config {
+
+// Bound to the options given, which must outlive the schema.
+[[nodiscard]] Schema broker_schema(broker::BrokerOptions& options, log::LogOptions& log);
+[[nodiscard]] Schema agent_schema(agent::AgentOptions& options, agent::ModelServerOptions& server,
+                                  agent::EchoOptions& echo, log::LogOptions& log);
+
+}  // namespace muster::config
