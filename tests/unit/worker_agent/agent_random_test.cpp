@@ -1,0 +1,258 @@
+// The Agent under chance: brokers that ask, cancel, break off, restart and fall silent, sockets
+// that fill up, a model server that comes and goes. Whatever happens:
+//
+// - never more jobs at once than slots, nor for one broker than its share;
+// - of each request CHUNKs count 0, 1, 2, ..., a FINAL tells their number, one FINAL or ERROR ends
+//   it and nothing comes after it but the answer to a CANCEL;
+// - each REQUEST that a broker gave and did not give up by dismissing is answered once all is over;
+// - the model server is asked to stop only what runs, and never given an id twice.
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "agent_harness.hpp"
+#include "protocol/prng.hpp"
+#include "worker_agent/core/slot_split.hpp"
+
+namespace muster::agent::test {
+namespace {
+
+struct Asked {
+  bool stream = false;
+  bool dismissed = false;  // the broker ended the session with it
+  std::uint64_t chunks = 0;
+  std::uint64_t ends = 0;
+  std::uint64_t cancels = 0;
+};
+
+class World {
+ public:
+  World(std::uint64_t seed, std::size_t brokers)
+      : chance_(seed),
+        h_(options_for(brokers, std::nullopt), seed),
+        asked_(brokers),
+        connected_(brokers, false) {}
+
+  // Returns how many jobs that took.
+  std::uint64_t run(int steps) {
+    h_.step(server_is(WorkerState::ready, slots_));
+    for (int i = 0; i < steps && !::testing::Test::HasFailure(); ++i) {
+      act();
+      observe();
+    }
+    finish();
+    return jobs_;
+  }
+
+ private:
+  std::uint64_t below(std::uint64_t n) { return chance_.below(n); }
+  bool one_in(std::uint64_t n) { return below(n) == 0; }
+  SessionId any_session() { return SessionId{static_cast<std::uint32_t>(below(asked_.size()))}; }
+
+  void act() {
+    const SessionId session = any_session();
+    switch (below(16)) {
+      case 0:
+        if (!connected_[session.value] || one_in(4)) connect(session);
+        break;
+      case 1:
+        if (one_in(6)) dismiss(session);
+        break;
+      case 2:
+        if (connected_[session.value]) h_.hear(session, Reregister{});
+        answer_register();
+        break;
+      case 3:
+        h_.writable[session.value] = !one_in(3);
+        break;
+      case 4:
+        if (one_in(5)) {
+          slots_ = below(9);
+          const auto state = one_in(3) ? WorkerState::unhealthy : WorkerState::ready;
+          h_.step(server_is(state, slots_));
+        }
+        break;
+      case 5:
+        for (std::size_t i = 0; i < h_.beating.size(); ++i)
+          h_.beating[i] = connected_[i] && !one_in(20);
+        h_.advance(Duration{static_cast<std::int64_t>(below(1'500'000))});
+        break;
+      case 6:
+      case 7:
+        cancel(session);
+        break;
+      case 8:
+      case 9:
+      case 10:
+        ask(session);
+        break;
+      default:
+        work();
+    }
+    answer_register();
+  }
+
+  void connect(SessionId session) {
+    connected_[session.value] = true;
+    h_.step(Connected{session});
+    answer_register();
+  }
+
+  void answer_register() {
+    for (std::uint32_t i = 0; i < asked_.size(); ++i)
+      if (connected_[i] && registers_[SessionId{i}] > 0 && one_in(2)) {
+        registers_[SessionId{i}] = 0;
+        h_.hear(SessionId{i}, Registered{terms_of()});
+      }
+  }
+
+  void dismiss(SessionId session) {
+    if (!connected_[session.value]) return;
+    dismissed_.insert(session);
+    registers_[session] = 0;
+    h_.hear(session, Dismiss{ErrorCode::name_taken, "taken"});
+    for (auto& [id, asked] : asked_[session.value])
+      asked.dismissed = true;
+  }
+
+  void ask(SessionId session) {
+    if (!connected_[session.value]) return;
+    const std::uint64_t id = next_id_++;
+    const bool stream = one_in(2);
+    // To one that asks though it has dismissed the worker, nothing is owed.
+    asked_[session.value][id] = {.stream = stream, .dismissed = dismissed_.contains(session)};
+    const auto job = h_.ask(session, id, stream, one_in(20) ? "gpt" : "llama");
+    if (!job) return;
+    EXPECT_TRUE(used_.insert(*job).second) << "a job id was used twice";
+    running_[*job] = {session, stream};
+    EXPECT_LE(running_.size(), slots_);
+    const auto of_session = std::count_if(running_.begin(), running_.end(), [&](const auto& one) {
+      return one.second.session == session;
+    });
+    EXPECT_LE(static_cast<std::uint64_t>(of_session),
+              slot_share(slots_, asked_.size(), session.value));
+    ++jobs_;
+  }
+
+  void cancel(SessionId session) {
+    auto& asked = asked_[session.value];
+    if (!connected_[session.value] || asked.empty() || dismissed_.contains(session)) return;
+    auto it = asked.begin();
+    std::advance(it, static_cast<std::ptrdiff_t>(below(asked.size())));
+    ++it->second.cancels;
+    h_.hear(session, Cancel{WireId{it->first}});
+  }
+
+  void work() {
+    if (running_.empty()) return;
+    auto it = running_.begin();
+    std::advance(it, static_cast<std::ptrdiff_t>(below(running_.size())));
+    const JobId job = it->first;
+    const bool stream = it->second.stream;
+    const std::uint64_t what = below(6);
+    if (stream && what < 4) {
+      h_.part(job, "part");
+      return;
+    }
+    running_.erase(it);
+    if (what == 5) {
+      h_.step(JobBroke{job, ErrorCode::worker_failed, "It failed.", {}, {}});
+    } else {
+      h_.done(job);
+    }
+  }
+
+  void observe() {
+    for (const Action& action : h_.actions) {
+      if (const auto* stop = std::get_if<StopJob>(&action)) {
+        EXPECT_EQ(running_.erase(stop->job), 1u) << "stopped what does not run";
+      }
+      if (const auto* reopen = std::get_if<ReopenSocket>(&action)) {
+        connected_[reopen->session.value] = false;
+        registers_[reopen->session] = 0;
+        h_.writable[reopen->session.value] = true;
+      }
+    }
+    EXPECT_EQ(running_.size(), h_.agent.jobs_in_hand());
+    for (const Said& said : h_.said)
+      hear(said);
+    h_.clear();
+  }
+
+  void hear(const Said& said) {
+    auto& asked = asked_[said.to.value];
+    if (std::holds_alternative<Register>(said.message)) {
+      ++registers_[said.to];
+      dismissed_.erase(said.to);
+    }
+    if (const auto* chunk = std::get_if<Chunk>(&said.message)) {
+      Asked& one = asked.at(chunk->id.value);
+      EXPECT_TRUE(one.stream);
+      EXPECT_EQ(one.ends, 0u);
+      EXPECT_EQ(chunk->seq, one.chunks++);
+    }
+    if (const auto* final = std::get_if<Final>(&said.message)) {
+      Asked& one = asked.at(final->id.value);
+      EXPECT_EQ(final->seq, one.chunks);
+      EXPECT_EQ(++one.ends, 1u);
+    }
+    if (const auto* error = std::get_if<Error>(&said.message)) {
+      Asked& one = asked.at(error->id.value);
+      ++one.ends;
+      EXPECT_LE(one.ends, 1 + one.cancels);
+      if (one.ends > 1) {
+        EXPECT_EQ(error->code, ErrorCode::cancelled);
+      }
+    }
+  }
+
+  // Everything comes back and all that runs comes to its end: then each request has been answered.
+  void finish() {
+    for (std::uint32_t i = 0; i < asked_.size(); ++i) {
+      h_.writable[i] = true;
+      h_.step(Connected{SessionId{i}});
+      h_.hear(SessionId{i}, Registered{terms_of()});
+    }
+    observe();
+    while (!running_.empty()) {
+      const JobId job = running_.begin()->first;
+      running_.erase(running_.begin());
+      h_.done(job);
+    }
+    observe();
+    EXPECT_EQ(h_.agent.jobs_in_hand(), 0u);
+    for (const auto& session : asked_)
+      for (const auto& [id, asked] : session)
+        EXPECT_TRUE(asked.dismissed || asked.ends >= 1) << "request " << id;
+  }
+
+  Prng chance_;
+  Harness h_;
+  std::vector<std::map<std::uint64_t, Asked>> asked_;
+  std::vector<bool> connected_;
+  std::map<SessionId, std::uint64_t> registers_;
+  std::set<SessionId> dismissed_;
+  struct Running {
+    SessionId session;
+    bool stream = false;
+  };
+  std::map<JobId, Running> running_;
+  std::set<JobId> used_;
+  std::uint64_t slots_ = 5;
+  std::uint64_t next_id_ = 1;
+  std::uint64_t jobs_ = 0;
+};
+
+TEST(AgentRandom, KeepsItsPromisesWhateverHappens) {
+  std::uint64_t jobs = 0;
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    jobs += World{seed, 1 + seed % 3}.run(500);
+    if (HasFailure()) return;
+  }
+  EXPECT_GT(jobs, 5000u) << "chance has tried too little";
+}
+
+}  // namespace
+}  // namespace muster::agent::test

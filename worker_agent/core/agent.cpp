@@ -1,0 +1,369 @@
+#include "worker_agent/core/agent.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <type_traits>
+#include <utility>
+
+#include "protocol/check.hpp"
+
+namespace muster::agent {
+namespace {
+
+using State = BrokerSession::State;
+
+constexpr std::uint64_t request_type = 0x01;  // docs/protocol.md, section 3
+
+std::string seconds(Duration d) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f s", static_cast<double>(d.count()) / 1e6);
+  return text;
+}
+
+std::string requests_text(std::size_t count) {
+  return std::to_string(count) + (count == 1 ? " request" : " requests");
+}
+
+}  // namespace
+
+Agent::Agent(const AgentOptions& options, const Birth& birth, Time now)
+    : drain_timeout_(options.drain_timeout), profile_(options, birth.instance), last_step_(now) {
+  CHECK(!options.name.empty(), "an agent without a name");
+  CHECK(!options.brokers.empty(), "an agent without a broker");
+  Prng seeds{birth.seed};
+  for (const auto& endpoint : options.brokers) {
+    const SessionId id{static_cast<std::uint32_t>(peers_.size())};
+    peers_.push_back({.id = id, .session = BrokerSession{endpoint, seeds.next(), now}});
+  }
+}
+
+void Agent::step(Event event, Time now, std::vector<Action>& out) {
+  if (phase_ == Phase::gone) return;
+  last_step_ = now;
+  std::visit([&]<class E>(E&& e) { on(std::forward<E>(e), now, out); }, std::move(event));
+  settle(now, out);
+}
+
+// ---- the sessions ------------------------------------------------------------------------------
+
+void Agent::on(const Connected& event, Time now, std::vector<Action>& out) {
+  Peer& peer = peer_of(event.session);
+  const bool again = peer.session.state() == State::registered;
+  peer.session.connected(now);
+  if (again)
+    out.push_back(SessionNote{"new_connection", peer.id,
+                              "the connection broke and was made anew; registering again", false});
+}
+
+void Agent::on(BrokerSaid&& event, Time now, std::vector<Action>& out) {
+  Peer& peer = peer_of(event.session);
+  if (peer.session.state() == State::left || peer.session.replaced()) return;
+  if (peer.session.state() == State::connecting) {
+    note_fault(peer,
+               {.reason = FaultReason::malformed,
+                .what = "a message came before the empty first frame that begins a connection",
+                .id = {},
+                .type = {}},
+               now, out);
+    return;
+  }
+  peer.session.heard(now);
+  std::visit(
+      [&]<class M>(M&& message) {
+        using Said = std::remove_cvref_t<M>;
+        if constexpr (std::is_same_v<Said, Request>) {
+          on_request(peer, std::forward<M>(message), std::move(event.payload), now, out);
+        } else if constexpr (std::is_same_v<Said, Cancel>) {
+          on_cancel(peer, BrokerId{message.id.value}, now, out);
+        } else if constexpr (std::is_same_v<Said, Registered>) {
+          on_registered(peer, message.terms, now, out);
+        } else if constexpr (std::is_same_v<Said, Reregister>) {
+          if (phase_ != Phase::leaving && peer.session.reregister(now))
+            out.push_back(SessionNote{"asked_again", peer.id,
+                                      "the broker does not know this worker; registering again",
+                                      false});
+        } else if constexpr (std::is_same_v<Said, Dismiss>) {
+          on_dismiss(peer, message, now, out);
+        } else {
+          // Signs of life, and nothing to be done about them.
+          static_assert(std::is_same_v<Said, BrokerHeartbeat> || std::is_same_v<Said, Probe> ||
+                        std::is_same_v<Said, Drain>);
+        }
+      },
+      std::move(event.message));
+}
+
+void Agent::on_registered(Peer& peer, const BrokerTerms& terms, Time now,
+                          std::vector<Action>& out) {
+  const Instance before = peer.session.terms().instance;
+  if (!peer.session.registered(terms, now)) return;
+  const bool restarted = before != Instance{} && before != terms.instance;
+  peer.dismissal_told.reset();
+  out.push_back(
+      SessionNote{"registered", peer.id,
+                  "registered as \"" + profile_.name() + "\" with broker \"" + terms.broker +
+                      "\", " + std::to_string(profile_.slots(peer.id)) + " slots, " +
+                      std::string{state_name(profile_.state())} +
+                      (restarted ? "; the broker has been restarted since the last time" : ""),
+                  false});
+}
+
+// What the broker asked for before it is lost for it with the session, so nobody waits for it.
+void Agent::on_dismiss(Peer& peer, const Dismiss& dismiss, Time now, std::vector<Action>& out) {
+  stop_jobs(requests_.jobs(peer.id), out);
+  peer.outbox.clear();
+  peer.session.dismissed(dismiss.code, now);
+  if (peer.dismissal_told == dismiss.code) return;
+  peer.dismissal_told = dismiss.code;
+  const bool replaced = dismiss.code == ErrorCode::replaced;
+  const std::string name = "\"" + profile_.name() + "\"";
+  std::string why = "the broker has dismissed this worker; trying again until it is taken";
+  if (replaced)
+    why = "a newer instance has taken the name " + name + "; this one does not register there again";
+  if (dismiss.code == ErrorCode::name_taken)
+    why = "another live worker has the name " + name +
+          "; trying again until it is free; of two that are to live side by side, give one another "
+          "name with --name";
+  out.push_back(SessionNote{replaced ? "replaced" : "dismissed", peer.id,
+                            why + " (" + error_name(dismiss.code) + ": " + dismiss.reason + ")",
+                            true});
+}
+
+void Agent::on(const BrokerFault& event, Time now, std::vector<Action>& out) {
+  Peer& peer = peer_of(event.session);
+  const State state = peer.session.state();
+  note_fault(peer, event.fault, now, out);
+  if (state == State::connecting || state == State::left || peer.session.replaced()) return;
+  peer.session.heard(now);
+  // The broker counts a slot for it until it is told.
+  const bool is_request = event.fault.type == request_type && event.fault.id.has_value();
+  if (!is_request || state == State::dismissed || phase_ == Phase::leaving) return;
+  say_malformed(peer, BrokerId{event.fault.id->value}, event.fault.what);
+}
+
+void Agent::note_fault(Peer& peer, Fault fault, Time now, std::vector<Action>& out) {
+  if (now < peer.fault_note_at) {
+    ++peer.faults_unsaid;
+    return;
+  }
+  out.push_back(FaultNote{peer.id, std::move(fault), std::exchange(peer.faults_unsaid, 0)});
+  peer.fault_note_at = now + fault_note_interval;
+}
+
+void Agent::tick_session(Peer& peer, bool may_expire, Time now, std::vector<Action>& out) {
+  std::string_view what;
+  std::string sentence;
+  switch (peer.session.tick(now, may_expire)) {
+    case BrokerSession::Verdict::fine:
+      return;
+    case BrokerSession::Verdict::silent:
+      what = "silent";
+      sentence = "nothing heard from the broker for " + seconds(peer.session.expiry()) +
+                 ": taken for dead; dialling it again until it answers";
+      break;
+    case BrokerSession::Verdict::renew:
+      what = "unreachable";
+      sentence = "the broker can't be reached; dialling it again until it answers";
+      break;
+  }
+  out.push_back(ReopenSocket{peer.id});
+  if (peer.session.outage_told()) return;
+  peer.session.tell_outage();
+  out.push_back(SessionNote{what, peer.id, std::move(sentence), true});
+}
+
+// ---- the model server --------------------------------------------------------------------------
+
+void Agent::on(const ServerChanged& event, Time now, std::vector<Action>& out) {
+  const WorkerState before = profile_.state();
+  const WorkerProfile::Change change = profile_.server_changed(event);
+  if (!change.any()) return;
+  tell_all(now);
+  if (change.state)
+    out.push_back(AgentNote{"state",
+                            std::string{state_name(before)} + " -> " +
+                                std::string{state_name(profile_.state())} + ": " + event.why,
+                            profile_.state() == WorkerState::unhealthy});
+  if (change.slots) note_slots(out);
+}
+
+void Agent::note_slots(std::vector<Action>& out) const {
+  const bool too_few = profile_.slots() < peers_.size();
+  std::string sentence = std::to_string(profile_.slots()) + " slots";
+  if (peers_.size() > 1) sentence += " for " + std::to_string(peers_.size()) + " brokers";
+  if (too_few) sentence += ": the last ones get none, and send this worker no requests";
+  out.push_back(AgentNote{"slots", std::move(sentence), too_few});
+}
+
+// A heartbeat at once to everybody: what has changed must not wait for the next one.
+void Agent::tell_all(Time now) {
+  for (Peer& peer : peers_)
+    peer.session.hurry(now);
+}
+
+// ---- time --------------------------------------------------------------------------------------
+
+void Agent::on(const Tick& event, Time now, std::vector<Action>& out) {
+  for (Peer& peer : peers_) {
+    tick_session(peer, event.sockets_empty, now, out);
+    if (peer.session.state() != State::registered) give_up_late(peer, now, out);
+  }
+  if (phase_ == Phase::draining && requests_.count() > 0 && now >= drain_until_)
+    stop_at_once("drain_timeout has passed", now, out);
+}
+
+Time Agent::next_deadline() const {
+  switch (phase_) {
+    case Phase::gone:
+      return time_never;
+    case Phase::leaving:
+      if (all_said()) return last_step_;
+      break;
+    case Phase::working:
+    case Phase::draining:
+      break;
+  }
+  Time first = std::min(drain_until_, leave_until_);
+  for (const Peer& peer : peers_) {
+    first = std::min(first, peer.session.next_deadline());
+    if (peer.session.state() != State::registered)
+      first = std::min(first, requests_.earliest_give_up(peer.id));
+  }
+  return first;
+}
+
+// ---- the way out -------------------------------------------------------------------------------
+
+void Agent::on(const StopAsked&, Time now, std::vector<Action>& out) {
+  switch (phase_) {
+    case Phase::working:
+      phase_ = Phase::draining;
+      drain_until_ = now + drain_timeout_;
+      profile_.drain();
+      tell_all(now);
+      out.push_back(
+          AgentNote{"draining",
+                    requests_.count() == 0
+                        ? "stopping: no requests are in hand"
+                        : "stopping: no new requests, and up to " + seconds(drain_timeout_) +
+                              " for the " + requests_text(requests_.count()) +
+                              " in hand; a second signal stops at once",
+                    false});
+      return;
+    case Phase::draining:
+      stop_at_once("a second signal has come", now, out);
+      return;
+    case Phase::leaving:
+      leave_until_ = now;
+      return;
+    case Phase::gone:
+      return;
+  }
+}
+
+// The jobs end without a word: DEREGISTER tells the broker that what the worker still held is lost
+// with it (section 6), and the broker may then give it to another worker.
+void Agent::stop_at_once(std::string_view why, Time now, std::vector<Action>& out) {
+  const std::size_t left = requests_.count();
+  stop_jobs(requests_.jobs(), out);
+  out.push_back(AgentNote{"stopping", std::string{why} + ": " + requests_text(left) + " cut off",
+                          left > 0});
+  leave(left > 0 ? ExitCode::cut : ExitCode::drained, now + goodbye_wait);
+}
+
+void Agent::leave(ExitCode code, Time until) {
+  phase_ = Phase::leaving;
+  exit_code_ = code;
+  drain_until_ = time_never;
+  leave_until_ = until;
+  for (Peer& peer : peers_) {
+    if (peer.session.state() == State::dismissed) continue;
+    // An outbox past its end has a broker that reads nothing, and so not this either.
+    static_cast<void>(peer.outbox.push(
+        {Deregister{code == ExitCode::cut ? "stopped" : "drained"}, Payload{}}));
+  }
+}
+
+// Takes each phase to the next as soon as it has nothing left to do.
+void Agent::settle(Time now, std::vector<Action>& out) {
+  if (phase_ == Phase::working && all_replaced()) {
+    exit_code_ = ExitCode::replaced;
+    phase_ = Phase::gone;
+  }
+  if (phase_ == Phase::draining && requests_.count() == 0)
+    leave(ExitCode::drained, std::max(drain_until_, now + goodbye_wait));
+  if (phase_ == Phase::leaving && (all_said() || now >= leave_until_)) {
+    phase_ = Phase::gone;
+    note_unsaid(out);
+  }
+  if (phase_ == Phase::gone) out.push_back(Exit{exit_code_});
+}
+
+void Agent::note_unsaid(std::vector<Action>& out) {
+  std::size_t unsaid = 0;
+  for (const Peer& peer : peers_)
+    unsaid += peer.outbox.unanswered().size();
+  if (unsaid == 0) return;
+  exit_code_ = ExitCode::cut;
+  out.push_back(AgentNote{
+      "unsaid", "the answers to " + requests_text(unsaid) + " could not be given to the broker",
+      true});
+}
+
+// Nobody waits for a broker that is not there: it gets nothing in time any more.
+bool Agent::all_said() const {
+  return std::all_of(peers_.begin(), peers_.end(), [](const Peer& peer) {
+    const State state = peer.session.state();
+    return (state != State::registering && state != State::registered) || peer.outbox.empty();
+  });
+}
+
+bool Agent::all_replaced() const {
+  return std::all_of(peers_.begin(), peers_.end(),
+                     [](const Peer& peer) { return peer.session.replaced(); });
+}
+
+// ---- what is said ------------------------------------------------------------------------------
+
+std::uint64_t Agent::queue_length(SessionId session) const {
+  return requests_.count() - requests_.count(session);
+}
+
+const Outgoing* Agent::next_message(SessionId session) {
+  Peer& peer = peer_of(session);
+  if (phase_ == Phase::gone) return nullptr;
+  if (peer.session.register_due()) {
+    peer.urgent = Outgoing{
+        Register{profile_.describe(session, queue_length(session), active(peer))}, Payload{}};
+    return &*peer.urgent;
+  }
+  if (peer.session.heartbeat_due()) {
+    peer.urgent = Outgoing{
+        profile_.heartbeat(session, queue_length(session), peer.models_told), Payload{}};
+    return &*peer.urgent;
+  }
+  if (peer.session.state() != State::registered || peer.outbox.empty()) return nullptr;
+  return &peer.outbox.front();
+}
+
+void Agent::message_sent(SessionId session) {
+  Peer& peer = peer_of(session);
+  if (peer.session.register_due()) {
+    peer.session.register_sent();
+    peer.models_told = profile_.models_version();
+  } else if (peer.session.heartbeat_due()) {
+    peer.session.heartbeat_sent();
+    peer.models_told = profile_.models_version();
+  } else {
+    const bool goodbye = std::holds_alternative<Deregister>(peer.outbox.front().message);
+    peer.outbox.pop();
+    if (goodbye) peer.session.leave();
+  }
+  peer.urgent.reset();
+}
+
+const std::string& Agent::endpoint(SessionId session) const {
+  return peers_.at(session.value).session.endpoint();
+}
+
+}  // namespace muster::agent

@@ -1,0 +1,87 @@
+#include "worker_agent/core/outbox.hpp"
+
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "protocol/check.hpp"
+
+namespace muster::agent {
+namespace {
+
+// What a message weighs beside its payload: the struct, its strings, libzmq's own bookkeeping.
+constexpr std::size_t message_overhead = 512;
+
+std::size_t weight(const Outgoing& message) {
+  return message.payload.bytes() + message_overhead;
+}
+
+std::optional<BrokerId> request_of(const FromWorker& message) {
+  return std::visit(
+      []<class M>(const M& m) -> std::optional<BrokerId> {
+        if constexpr (std::is_same_v<M, Chunk> || std::is_same_v<M, Final> ||
+                      std::is_same_v<M, Error>)
+          return BrokerId{m.id.value};
+        return std::nullopt;
+      },
+      message);
+}
+
+bool ends_request(const FromWorker& message) {
+  if (const auto* error = std::get_if<Error>(&message)) return !error->meta.duplicate;
+  return std::holds_alternative<Final>(message);
+}
+
+}  // namespace
+
+bool Outbox::has_room(std::size_t payload_bytes) const {
+  return empty() || bytes_ + payload_bytes + message_overhead <= held_bytes_max;
+}
+
+bool Outbox::push(Outgoing message) {
+  const std::size_t bytes = weight(message);
+  if (!empty() && bytes_ + bytes > held_bytes_end) return false;
+  bytes_ += bytes;
+  if (const auto id = request_of(message.message)) by_request_.emplace(*id, next_);
+  waiting_.emplace_hint(waiting_.end(), next_++, std::move(message));
+  return true;
+}
+
+const Outgoing& Outbox::front() const {
+  CHECK(!waiting_.empty(), "an empty outbox was read");
+  return waiting_.begin()->second;
+}
+
+void Outbox::pop() {
+  CHECK(!waiting_.empty(), "an empty outbox was popped");
+  const auto oldest = waiting_.begin();
+  bytes_ -= weight(oldest->second);
+  if (const auto id = request_of(oldest->second.message)) by_request_.erase({*id, oldest->first});
+  waiting_.erase(oldest);
+}
+
+void Outbox::discard(BrokerId id) {
+  auto of_it = by_request_.lower_bound({id, 0});
+  while (of_it != by_request_.end() && of_it->first == id) {
+    const auto message = waiting_.find(of_it->second);
+    bytes_ -= weight(message->second);
+    waiting_.erase(message);
+    of_it = by_request_.erase(of_it);
+  }
+}
+
+void Outbox::clear() {
+  waiting_.clear();
+  by_request_.clear();
+  bytes_ = 0;
+}
+
+std::vector<BrokerId> Outbox::unanswered() const {
+  std::vector<BrokerId> ids;
+  for (const auto& [number, message] : waiting_)
+    if (ends_request(message.message)) ids.push_back(*request_of(message.message));
+  return ids;
+}
+
+}  // namespace muster::agent

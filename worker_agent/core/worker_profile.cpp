@@ -1,0 +1,100 @@
+#include "worker_agent/core/worker_profile.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "worker_agent/core/slot_split.hpp"
+
+namespace muster::agent {
+
+WorkerProfile::WorkerProfile(const AgentOptions& options, Instance instance)
+    : name_(options.name),
+      instance_(instance),
+      speed_(options.speed),
+      labels_(options.labels),
+      slots_are_set_(options.slots.has_value()),
+      models_are_set_(!options.models.empty()),
+      models_(options.models),
+      slots_(options.slots.value_or(0)),
+      grants_(options.brokers.size(), 0) {
+  for (std::size_t i = 0; i < grants_.size(); ++i)
+    shares_.push_back(slot_share(slots_, grants_.size(), i));
+}
+
+WorkerProfile::Change WorkerProfile::server_changed(const ServerChanged& server) {
+  Change change;
+  const WorkerState before = state();
+  server_state_ = server.state;
+  change.state = state() != before;
+  // A server that is not there can't say what it serves: what was known of it stands, so that a
+  // broker still tells "none of those that serve it is live" from "never heard of".
+  const bool ready = server.state == WorkerState::ready;
+  if (ready || !server.models.empty()) change.models = set_models(server.models);
+  if (ready || server.slots != 0) change.slots = set_slots(server.slots);
+  if (ready || !server.version.empty()) server_version_ = server.version;
+  return change;
+}
+
+bool WorkerProfile::set_models(const std::vector<ModelDescription>& models) {
+  if (models_are_set_ || models == models_) return false;
+  models_ = models;
+  ++models_version_;
+  return true;
+}
+
+bool WorkerProfile::set_slots(std::uint64_t slots) {
+  if (slots_are_set_ || slots == slots_) return false;
+  slots_ = slots;
+  for (std::size_t i = 0; i < shares_.size(); ++i) {
+    const std::uint64_t share = slot_share(slots_, shares_.size(), i);
+    if (share != shares_[i]) ++grants_[i];
+    shares_[i] = share;
+  }
+  return true;
+}
+
+WorkerState WorkerProfile::state() const {
+  return draining_ ? WorkerState::draining : server_state_;
+}
+
+bool WorkerProfile::serves(std::string_view model) const {
+  return std::any_of(models_.begin(), models_.end(), [&](const ModelDescription& served) {
+    return served.name == model || std::find(served.aliases.begin(), served.aliases.end(), model) !=
+                                       served.aliases.end();
+  });
+}
+
+std::uint64_t WorkerProfile::slots(SessionId session) const {
+  return shares_.at(session.value);
+}
+
+WorkerDescription WorkerProfile::describe(SessionId session, std::uint64_t queue_length,
+                                          std::vector<BrokerId> active) const {
+  WorkerDescription info;
+  info.worker = name_;
+  info.instance = instance_;
+  info.models = models_;
+  info.slots = slots(session);
+  info.state = state();
+  info.speed = speed_;
+  info.queue_length = queue_length;
+  info.labels = labels_;
+  info.version = MUSTER_VERSION;
+  if (!server_version_.empty()) info.version += " (" + server_version_ + ")";
+  info.active = std::move(active);
+  return info;
+}
+
+WorkerHeartbeat WorkerProfile::heartbeat(SessionId session, std::uint64_t queue_length,
+                                         std::uint64_t models_told) const {
+  WorkerHeartbeat beat;
+  beat.slots = slots(session);
+  beat.grant = grants_.at(session.value);
+  beat.queue_length = queue_length;
+  beat.state = state();
+  beat.progress = progress_;
+  if (models_told != models_version_) beat.models = models_;
+  return beat;
+}
+
+}  // namespace muster::agent

@@ -1,0 +1,78 @@
+#pragma once
+
+// What the worker says of itself: who it is, which models it serves, its state, and the slots that
+// it grants each broker. The one source of truth about a worker is the worker (docs/protocol.md,
+// section 6): everything in REGISTER and HEARTBEAT comes from here.
+//
+// What its configuration sets stands; the rest is what the model server told last.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/message.hpp"
+#include "worker_agent/core/event.hpp"
+#include "worker_agent/core/options.hpp"
+
+namespace muster::agent {
+
+class WorkerProfile {
+ public:
+  WorkerProfile(const AgentOptions& options, Instance instance);
+
+  struct Change {
+    bool state = false;
+    bool slots = false;
+    bool models = false;
+    [[nodiscard]] bool any() const { return state || slots || models; }
+  };
+  // What brokers have to be told after this.
+  [[nodiscard]] Change server_changed(const ServerChanged& server);
+
+  // From now on `draining`, whatever the model server's state.
+  void drain() { draining_ = true; }
+  // The model server has got something done.
+  void progressed() { ++progress_; }
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] WorkerState state() const;
+  // By name or alias.
+  [[nodiscard]] bool serves(std::string_view model) const;
+  // How many requests the model server does at once.
+  [[nodiscard]] std::uint64_t slots() const { return slots_; }
+  // That broker's share of them.
+  [[nodiscard]] std::uint64_t slots(SessionId session) const;
+  // Rises with every change of models.
+  [[nodiscard]] std::uint64_t models_version() const { return models_version_; }
+
+  // `active` as in section 6. `queue_length`: requests here that did not come from this broker.
+  [[nodiscard]] WorkerDescription describe(SessionId session, std::uint64_t queue_length,
+                                           std::vector<BrokerId> active) const;
+  // `models_told`: the models_version() that this broker knows.
+  [[nodiscard]] WorkerHeartbeat heartbeat(SessionId session, std::uint64_t queue_length,
+                                          std::uint64_t models_told) const;
+
+ private:
+  [[nodiscard]] bool set_slots(std::uint64_t slots);
+  [[nodiscard]] bool set_models(const std::vector<ModelDescription>& models);
+
+  std::string name_;
+  Instance instance_;
+  double speed_;
+  StringMap labels_;
+  bool slots_are_set_;
+  bool models_are_set_;
+
+  bool draining_ = false;
+  WorkerState server_state_ = WorkerState::starting;
+  std::string server_version_;
+  std::vector<ModelDescription> models_;
+  std::uint64_t models_version_ = 1;
+  std::uint64_t slots_ = 0;
+  std::vector<std::uint64_t> shares_;  // by session
+  std::vector<std::uint64_t> grants_;  // by session: how often its share has changed
+  std::uint64_t progress_ = 0;         // parts and whole answers, for all brokers
+};
+
+}  // namespace muster::agent

@@ -1,0 +1,169 @@
+#include "worker_agent/model_server/openai_job.hpp"
+
+#include <charconv>
+#include <utility>
+
+#include "worker_agent/model_server/http_rules.hpp"
+#include "worker_agent/model_server/usage.hpp"
+
+namespace muster::agent {
+namespace {
+
+// `Retry-After` in whole seconds; its other form, a date, is not used by model servers.
+std::optional<Duration> retry_after(const StringMap& headers) {
+  const auto found = headers.find("retry-after");
+  if (found == headers.end()) return std::nullopt;
+  const std::string& text = found->second;
+  std::uint32_t seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return std::chrono::seconds{seconds};
+}
+
+}  // namespace
+
+void OpenAiJob::head(HttpHead head) {
+  head_ = std::move(head);
+  const bool success = head_.status >= 200 && head_.status < 300;
+  in_parts_ = stream_ && success;
+  events_ = in_parts_ && media_type(head_.type) == "text/event-stream" &&
+            head_.headers.find("content-encoding") == head_.headers.end();
+}
+
+bool OpenAiJob::bytes(std::string bytes, Time now, std::vector<ServerEvent>& out) {
+  if (!in_parts_) {
+    if (collected_.size() + bytes.size() > answer_bytes_max) {
+      fail(
+          ErrorCode::worker_failed,
+          "the answer of the model server is over 64 MiB, which is more than is taken in one piece",
+          {}, out);
+      return true;
+    }
+    collected_ += bytes;
+    return false;
+  }
+  if (!events_) {
+    send_part(std::move(bytes), now, out);
+    return false;
+  }
+  std::string whole;
+  const bool goes_on = reader_.feed(bytes, whole);
+  if (!whole.empty()) {
+    keep_tail(whole);
+    send_part(std::move(whole), now, out);
+  }
+  if (goes_on) return false;
+  fail(ErrorCode::worker_failed,
+       "the model server sent one event of over 16 MiB, which is more than is taken", {}, out);
+  return true;
+}
+
+void OpenAiJob::send_part(std::string bytes, Time now, std::vector<ServerEvent>& out) {
+  out.emplace_back(JobPart{id_, part_sent_ ? PartMeta{} : meta(), std::move(bytes)});
+  part_sent_ = true;
+  clock_.part_went_out(now);
+}
+
+PartMeta OpenAiJob::meta() const {
+  PartMeta meta;
+  meta.status = head_.status;
+  if (is_header_text(head_.type)) meta.type = head_.type;
+  meta.headers = head_.headers;
+  return meta;
+}
+
+void OpenAiJob::keep_tail(std::string_view bytes) {
+  tail_ += bytes;
+  if (tail_.size() > 2 * usage_tail_bytes) tail_.erase(0, tail_.size() - usage_tail_bytes);
+}
+
+ServerEvidence OpenAiJob::end(const HttpEnd& end, std::vector<ServerEvent>& out) {
+  switch (end.outcome) {
+    case HttpOutcome::complete:
+      return end_complete(out);
+    case HttpOutcome::unreachable:
+    case HttpOutcome::late:
+    case HttpOutcome::closed:
+      fail(ErrorCode::server_gone, "the model server is not there: " + end.why, reason::server_gone,
+           out);
+      return {.gone = true, .suspect = true, .status = {}, .body = {}, .why = end.why};
+    case HttpOutcome::cut:
+      fail_cut(end.why, out);
+      return {.gone = !part_sent_, .suspect = true, .status = {}, .body = {}, .why = end.why};
+    case HttpOutcome::malformed:
+      fail(ErrorCode::worker_failed, "the model server does not answer in HTTP/1.1: " + end.why, {},
+           out);
+      return {};
+    case HttpOutcome::no_connection:
+      fail(ErrorCode::refused, "the request can't be given to the model server: " + end.why, {},
+           out);
+      return {};
+  }
+  return {};
+}
+
+ServerEvidence OpenAiJob::end_complete(std::vector<ServerEvent>& out) {
+  if (in_parts_) {
+    std::string rest = reader_.take_rest();
+    keep_tail(rest);
+    PartMeta last = part_sent_ ? PartMeta{} : meta();
+    last.usage = usage_of(tail_);
+    out.emplace_back(JobDone{id_, std::move(last), std::move(rest)});
+    return {};
+  }
+  const std::uint64_t status = head_.status;
+  const std::string said = "status " + std::to_string(status);
+  if (status == 502 || status == 503) {
+    ServerEvidence evidence{
+        .gone = true, .suspect = true, .status = status, .body = collected_, .why = said};
+    fail_with_answer(ErrorCode::server_gone,
+                     "the model server is not there: it answered with " + said, out);
+    return evidence;
+  }
+  if (status == 429) {
+    fail_with_answer(ErrorCode::refused, "the model server takes nothing now: " + said, out);
+    return {};
+  }
+  if (status >= 500) {
+    fail_with_answer(ErrorCode::worker_failed, "the model server answered with " + said, out);
+    return {};
+  }
+  PartMeta all = meta();
+  all.usage = usage_of(collected_);
+  out.emplace_back(JobDone{id_, std::move(all), std::move(collected_)});
+  return {};
+}
+
+void OpenAiJob::fail_cut(const std::string& why, std::vector<ServerEvent>& out) const {
+  if (part_sent_) {
+    fail(ErrorCode::worker_failed, "the model server broke off in mid-answer: " + why,
+         reason::server_cut, out);
+  } else {
+    fail(ErrorCode::server_gone, "the model server broke off before a part went out: " + why,
+         reason::server_cut, out);
+  }
+}
+
+void OpenAiJob::fail_silent(std::vector<ServerEvent>& out) const {
+  fail_cut("it has been silent while three checks in a row were missed", out);
+}
+
+void OpenAiJob::fail(ErrorCode code, std::string message, std::string_view why,
+                     std::vector<ServerEvent>& out) const {
+  ErrorMeta meta;
+  meta.reason = std::string{why};
+  if (head_.status != 0) meta.status = head_.status;
+  out.emplace_back(JobFailed{id_, code, std::move(message), std::move(meta), {}});
+}
+
+void OpenAiJob::fail_with_answer(ErrorCode code, std::string message,
+                                 std::vector<ServerEvent>& out) {
+  ErrorMeta meta;
+  meta.status = head_.status;
+  meta.retry_after = retry_after(head_.headers);
+  if (code == ErrorCode::server_gone) meta.reason = std::string{reason::server_gone};
+  out.emplace_back(
+      JobFailed{id_, code, std::move(message), std::move(meta), std::move(collected_)});
+}
+
+}  // namespace muster::agent

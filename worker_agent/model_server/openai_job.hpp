@@ -1,0 +1,78 @@
+#pragma once
+
+// OpenAiJob: what becomes of one request's HTTP answer. It takes the head, the bytes and the end as
+// they come and gives JobParts and one JobDone or JobFailed: the table of docs/protocol.md, section
+// 5, is written here and nowhere else.
+//
+// A streamed job's answer of status 2xx goes out as it comes: server-sent events whole, other types
+// in raw pieces. Every other answer is collected, up to `answer_bytes_max`, and goes out at its
+// end. An answer in a content coding (gzip) is not looked into: it goes out in raw pieces.
+//
+// Pure: no I/O, no clock.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "worker_agent/model_server/http_client.hpp"
+#include "worker_agent/model_server/job_clock.hpp"
+#include "worker_agent/model_server/model_server.hpp"
+#include "worker_agent/model_server/sse_reader.hpp"
+
+namespace muster::agent {
+
+// What an ended job tells of the server itself.
+struct ServerEvidence {
+  bool gone = false;                    // SERVER_GONE: it is not there
+  bool suspect = false;                 // it cut an answer off: worth a look
+  std::optional<std::uint64_t> status;  // 502 or 503, where it said so itself
+  std::string body;                     // with it
+  std::string why;                      // a few words
+};
+
+class OpenAiJob {
+ public:
+  static constexpr std::size_t answer_bytes_max = 64u * 1024 * 1024;
+
+  OpenAiJob(JobId id, const RequestOptions& options, Time now)
+      : id_(id), stream_(options.stream), clock_(options, now) {}
+
+  // After one of these has said true, or end() or fail_silent() was called, the job has ended: its
+  // JobDone or JobFailed is in `out`.
+  void head(HttpHead head);
+  [[nodiscard]] bool bytes(std::string bytes, Time now, std::vector<ServerEvent>& out);
+  ServerEvidence end(const HttpEnd& end, std::vector<ServerEvent>& out);
+
+  // The server has been silent for three checks: to the client it is as if it had cut the answer.
+  void fail_silent(std::vector<ServerEvent>& out) const;
+
+  [[nodiscard]] JobId id() const { return id_; }
+  [[nodiscard]] const JobClock& clock() const { return clock_; }
+  // When something of the answer came last.
+  [[nodiscard]] std::optional<Time> heard() const { return heard_; }
+  void hear(Time now) { heard_ = now; }
+
+ private:
+  [[nodiscard]] PartMeta meta() const;
+  void send_part(std::string bytes, Time now, std::vector<ServerEvent>& out);
+  void keep_tail(std::string_view bytes);
+  void fail(ErrorCode code, std::string message, std::string_view why,
+            std::vector<ServerEvent>& out) const;
+  void fail_with_answer(ErrorCode code, std::string message, std::vector<ServerEvent>& out);
+  ServerEvidence end_complete(std::vector<ServerEvent>& out);
+  void fail_cut(const std::string& why, std::vector<ServerEvent>& out) const;
+
+  JobId id_;
+  bool stream_;
+  JobClock clock_;
+  std::optional<Time> heard_;
+  HttpHead head_;
+  bool in_parts_ = false;  // the answer goes out as it comes
+  bool events_ = false;    // ... and is one of server-sent events
+  bool part_sent_ = false;
+  SseReader reader_;
+  std::string collected_;  // the answer, where it does not go out in parts
+  std::string tail_;       // the end of what went out in parts
+};
+
+}  // namespace muster::agent

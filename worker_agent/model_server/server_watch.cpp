@@ -1,0 +1,255 @@
+#include "worker_agent/model_server/server_watch.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "protocol/check.hpp"
+#include "worker_agent/model_server/server_facts.hpp"
+
+namespace muster::agent {
+namespace {
+
+constexpr std::string_view health_path = "/health";
+constexpr std::string_view models_path = "/v1/models";
+
+// The places where servers tell of slots and version, asked in this order until slots are told:
+// llama.cpp; SGLang, by its older and newer name; vLLM, which tells its version only.
+constexpr std::array<std::string_view, 4> fact_paths = {"/props", "/get_server_info",
+                                                        "/server_info", "/version"};
+
+std::string joined(const std::string& base, std::string_view path) {
+  return base + std::string{path};
+}
+
+std::string answered_with(std::string_view path, std::uint64_t status) {
+  return "GET " + std::string{path} + " is answered with status " + std::to_string(status);
+}
+
+std::string listed(const std::vector<std::string>& urls) {
+  std::string text;
+  for (std::size_t i = 0; i < urls.size(); ++i) {
+    if (i > 0) text += i + 1 == urls.size() ? " or " : ", ";
+    text += urls[i];
+  }
+  return text;
+}
+
+bool is_success(std::uint64_t status) {
+  return status >= 200 && status < 300;
+}
+
+}  // namespace
+
+ServerWatch::ServerWatch(Options options)
+    : urls_(std::move(options.urls)),
+      health_interval_(options.health_interval),
+      health_timeout_(options.health_timeout) {
+  CHECK(!urls_.empty(), "a server to watch has no address");
+  status_.slots = slots_assumed;
+  if (urls_.size() == 1) {
+    url_ = urls_.front();
+  } else {
+    step_ = Step::probe;
+  }
+}
+
+std::optional<std::string> ServerWatch::next_question(Time now) {
+  if (asking_ || now < next_) return std::nullopt;
+  asking_ = true;
+  asked_ = now;
+  switch (step_) {
+    case Step::probe:
+      if (candidate_ == 0) round_began_ = now;
+      return joined(urls_[candidate_], models_path);
+    case Step::check:
+      round_began_ = now;
+      return joined(url_, health_path_ ? health_path : models_path);
+    case Step::models:
+      return joined(url_, models_path);
+    case Step::facts:
+      return joined(url_, fact_paths[fact_]);
+  }
+  return std::nullopt;
+}
+
+void ServerWatch::answered(std::uint64_t status, std::string_view body, Time now) {
+  asking_ = false;
+  misses_ = 0;
+  switch (step_) {
+    case Step::probe:
+      return probe_answered(status, body, now);
+    case Step::check:
+      return check_answered(status, body, now);
+    case Step::models:
+      return models_answered(status, body, now);
+    case Step::facts:
+      return facts_answered(status, body, now);
+  }
+}
+
+void ServerWatch::failed(const HttpEnd& end, Time now) {
+  asking_ = false;
+  // No file descriptor: that says nothing of the server.
+  if (end.outcome == HttpOutcome::no_connection) return wait_for_next_check(now);
+  const bool lost = end.outcome == HttpOutcome::unreachable || end.outcome == HttpOutcome::closed;
+  if (step_ == Step::probe) return probe_next(now);
+  if (step_ == Step::facts && !lost) return next_fact(now);
+  if (end.outcome == HttpOutcome::late) return missed(now);
+  misses_ = 0;
+  const bool http = end.outcome != HttpOutcome::malformed;
+  down(http ? end.why : "what answers there does not speak HTTP/1.1: " + end.why, now);
+}
+
+void ServerWatch::timed_out(Time now) {
+  asking_ = false;
+  if (step_ == Step::probe) return probe_next(now);
+  if (step_ == Step::facts) return next_fact(now);
+  missed(now);
+}
+
+void ServerWatch::missed(Time now) {
+  std::rotate(missed_.begin(), missed_.begin() + 1, missed_.end());
+  missed_.back() = asked_;
+  misses_ = std::min(misses_ + 1, misses_max);
+  const std::string within = std::to_string(to_wire_ms(health_timeout_)) + " ms";
+  if (misses_ == misses_max) {
+    down("three checks in a row were not answered within " + within, now);
+  } else if (!was_ready_) {
+    down("not within " + within, now);
+  } else {
+    wait_for_next_check(now);
+  }
+}
+
+std::optional<Time> ServerWatch::silent_since() const {
+  if (misses_ < misses_max) return std::nullopt;
+  return missed_.front();
+}
+
+bool ServerWatch::job_told(const ServerEvidence& evidence, Time now) {
+  if (status_.state != WorkerState::ready || !evidence.suspect) return false;
+  const bool was_asking = std::exchange(asking_, false);
+  if (evidence.gone) {
+    if (evidence.status == 503) {
+      unavailable(evidence.body, now);
+    } else {
+      down(evidence.why, now);
+    }
+  }
+  ask_at_once(Step::check, now);
+  return was_asking;
+}
+
+void ServerWatch::probe_answered(std::uint64_t status, std::string_view body, Time now) {
+  const bool lists = is_success(status) && read_models(body).has_value();
+  if (!lists && status != 401 && status != 403 && status != 503) return probe_next(now);
+  url_ = urls_[candidate_];
+  ask_at_once(Step::check, now);
+}
+
+void ServerWatch::probe_next(Time now) {
+  if (++candidate_ < urls_.size()) return ask_at_once(Step::probe, now);
+  candidate_ = 0;
+  status_.why = "no model server answers at " + listed(urls_);
+  wait_for_next_check(now);
+}
+
+void ServerWatch::check_answered(std::uint64_t status, std::string_view body, Time now) {
+  const std::string_view path = health_path_ ? health_path : models_path;
+  const bool unknown = status == 404 || status == 405 || status == 501;
+  if (unknown && health_path_) {
+    health_path_ = false;
+    ask_at_once(Step::check, now);
+  } else if (status == 503) {
+    unavailable(body, now);
+  } else if (status >= 500 && !unknown) {
+    down(answered_with(path, status), now);
+  } else {
+    up(now);
+  }
+}
+
+void ServerWatch::up(Time now) {
+  if (status_.state == WorkerState::ready && now < models_due_) return wait_for_next_check(now);
+  ask_at_once(Step::models, now);
+}
+
+void ServerWatch::models_answered(std::uint64_t status, std::string_view body, Time now) {
+  if (status == 503) return unavailable(body, now);
+  models_due_ = now;  // where they can't be read now: again at the next check
+  std::optional<ListedModels> list;
+  if (is_success(status)) list = read_models(body);
+  if (list) {
+    models_due_ = now + models_interval;
+    status_.models = std::move(list->models);
+    models_note_ = list->left_out == 0 ? std::string{}
+                                       : std::to_string(list->left_out) +
+                                             " of its models are left out: too many, or with names "
+                                             "over 128 bytes";
+  } else if (is_success(status)) {
+    models_note_ = "what it gives for /v1/models is no list of models";
+  } else {
+    models_note_ = answered_with(models_path, status);
+    if (status == 401 || status == 403) models_note_ += ": is server.api_key_file right?";
+  }
+  if (status_.state == WorkerState::ready) return ready(now);
+  fact_ = 0;
+  status_.slots = slots_assumed;
+  slots_note_ = "it does not tell how many requests it takes at once: 256 assumed";
+  status_.version.clear();
+  ask_at_once(Step::facts, now);
+}
+
+void ServerWatch::facts_answered(std::uint64_t status, std::string_view body, Time now) {
+  if (!is_success(status)) return next_fact(now);
+  ServerFacts facts = read_facts(body);
+  if (!facts.version.empty()) status_.version = std::move(facts.version);
+  if (!facts.slots) return next_fact(now);
+  status_.slots = *facts.slots;
+  slots_note_ = "it takes " + std::to_string(*facts.slots) + " requests at once";
+  ready(now);
+}
+
+void ServerWatch::next_fact(Time now) {
+  if (++fact_ == fact_paths.size()) return ready(now);
+  ask_at_once(Step::facts, now);
+}
+
+void ServerWatch::ready(Time now) {
+  was_ready_ = true;
+  status_.state = WorkerState::ready;
+  status_.why = "the model server at " + url_ + " is up; " + slots_note_;
+  if (!models_note_.empty()) status_.why += "; " + models_note_;
+  if (urls_.size() > 1) status_.why += "; it was found there, as no url is set";
+  wait_for_next_check(now);
+}
+
+void ServerWatch::down(const std::string& why, Time now) {
+  status_.state = was_ready_ ? WorkerState::unhealthy : WorkerState::starting;
+  status_.why = was_ready_ ? "the model server at " + url_ + " is not there: " + why
+                           : "no answer at " + url_ + ": " + why;
+  health_path_ = true;  // what comes back may be another server
+  wait_for_next_check(now);
+}
+
+void ServerWatch::unavailable(std::string_view body, Time now) {
+  const bool loading = says_loading(body);
+  status_.state = loading || !was_ready_ ? WorkerState::starting : WorkerState::unhealthy;
+  status_.why = "the model server at " + url_ +
+                (loading ? " is loading its model" : " says that it is unavailable") +
+                " (status 503)";
+  health_path_ = true;
+  wait_for_next_check(now);
+}
+
+void ServerWatch::ask_at_once(Step step, Time now) {
+  step_ = step;
+  next_ = now;
+}
+
+void ServerWatch::wait_for_next_check(Time now) {
+  if (step_ != Step::probe) step_ = Step::check;
+  next_ = std::max(now, round_began_ + health_interval_);
+}
+
+}  // namespace muster::agent

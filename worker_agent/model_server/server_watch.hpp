@@ -1,0 +1,116 @@
+#pragma once
+
+// ServerWatch: what is known of a model server, and what to ask it next. A heartbeat of the agent
+// proves only the agent; this is how it knows of the server beside it (docs/protocol.md, section
+// 6): `starting` until the server is up, `ready`, or `unhealthy`.
+//
+// Every `health_interval`, counted from the start of one check to the start of the next, it asks
+// GET /health, or /v1/models of a server that has no /health. When the server is up after it was
+// not, it is asked for its models, its slots and its version before it is called ready; the models
+// are read again each `models_interval`, so that a change is told.
+//
+//   unhealthy   at once when a connection is refused or lost unanswered, by a check or a job, or
+//               the server answers with a failure; after three checks in a row that are missed:
+//               not answered within `health_timeout`, or not even connected in time
+//   starting    the same before it was ever ready; and while it says that it loads (503)
+//   ready       at the next check that is answered
+//
+// After three missed checks the server is taken for frozen: silent_since() tells the start of the
+// first of them, and who has heard nothing from it since then need not wait any longer.
+//
+// Where there are several addresses to choose from, the first of them at which a server lists its
+// models (or loads, or asks for a key) is taken, for good; until then they are tried in turn.
+//
+// Pure: no I/O and no clock; one question at a time, asked by whoever holds this.
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/time.hpp"
+#include "worker_agent/model_server/http_client.hpp"
+#include "worker_agent/model_server/model_server.hpp"
+#include "worker_agent/model_server/openai_job.hpp"
+
+namespace muster::agent {
+
+class ServerWatch {
+ public:
+  static constexpr std::size_t misses_max = 3;
+  static constexpr std::uint64_t slots_assumed = 256;
+  static constexpr Duration models_interval = std::chrono::seconds{30};
+
+  struct Options {
+    std::vector<std::string> urls;  // at least one; several: to be chosen from
+    Duration health_interval = std::chrono::seconds{2};
+    Duration health_timeout = std::chrono::seconds{5};
+  };
+
+  explicit ServerWatch(Options options);
+
+  // The address to GET now, if it is time for one. It is then under way until one of answered(),
+  // failed(), timed_out() or job_told() ends it.
+  [[nodiscard]] std::optional<std::string> next_question(Time now);
+  void answered(std::uint64_t status, std::string_view body, Time now);
+  void failed(const HttpEnd& end, Time now);
+  // REQUIRES: overdue(now).
+  void timed_out(Time now);
+  [[nodiscard]] bool overdue(Time now) const { return asking_ && now >= asked_ + health_timeout_; }
+
+  // What a job's end says of the server. True: the question under way, asked before, is void.
+  [[nodiscard]] bool job_told(const ServerEvidence& evidence, Time now);
+
+  // When the next question is due, or the one under way is overdue.
+  [[nodiscard]] Time next_deadline() const { return asking_ ? asked_ + health_timeout_ : next_; }
+
+  [[nodiscard]] const ServerStatus& status() const { return status_; }
+  // Where requests go; empty while no server is found.
+  [[nodiscard]] const std::string& url() const { return url_; }
+  // Set while the last three checks were missed: when the first of them began.
+  [[nodiscard]] std::optional<Time> silent_since() const;
+
+ private:
+  enum class Step : std::uint8_t { probe, check, models, facts };
+
+  void probe_answered(std::uint64_t status, std::string_view body, Time now);
+  void probe_next(Time now);
+  void check_answered(std::uint64_t status, std::string_view body, Time now);
+  void models_answered(std::uint64_t status, std::string_view body, Time now);
+  void facts_answered(std::uint64_t status, std::string_view body, Time now);
+  void next_fact(Time now);
+
+  void missed(Time now);
+  void up(Time now);
+  void ready(Time now);
+  void down(const std::string& why, Time now);
+  void unavailable(std::string_view body, Time now);
+  void ask_at_once(Step step, Time now);
+  void wait_for_next_check(Time now);
+
+  std::vector<std::string> urls_;
+  Duration health_interval_;
+  Duration health_timeout_;
+
+  std::string url_;
+  ServerStatus status_;
+  std::string slots_note_;
+  std::string models_note_;
+  bool was_ready_ = false;
+
+  Step step_ = Step::check;
+  bool asking_ = false;
+  Time asked_{};               // when the question under way was asked
+  Time next_{};                // when the next one is due
+  Time round_began_{};         // when the check that all this is part of was asked
+  std::size_t candidate_ = 0;  // in urls_, while probing
+  std::size_t fact_ = 0;       // which of the places that tell of slots is asked
+  bool health_path_ = true;    // else /v1/models serves as the check
+  Time models_due_{};
+  std::size_t misses_ = 0;                 // in a row
+  std::array<Time, misses_max> missed_{};  // when the last of them began, oldest first
+};
+
+}  // namespace muster::agent
