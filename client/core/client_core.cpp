@@ -1,0 +1,468 @@
+#include "client/core/client_core.hpp"
+
+#include <algorithm>
+
+#include "protocol/check.hpp"
+
+namespace muster::client {
+
+namespace {
+
+// How many requests are handed to the socket in one step: between two bursts the socket is read.
+constexpr std::size_t send_burst_max = 100;
+
+// A socket without room is tried again after the shorter pause, then ever longer up to the other.
+constexpr Duration retry_pause_min = std::chrono::milliseconds{5};
+constexpr Duration retry_pause_max = std::chrono::milliseconds{100};
+
+// However short a broker says its interval is.
+constexpr Duration beat_min = std::chrono::milliseconds{10};
+
+std::string in_words(Duration d) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
+  return ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms";
+}
+
+WireId wire_id(ClientRequestId id) {
+  return {id.value};
+}
+
+Conclusion conclusion(EndKind kind, std::string message, bool retryable = false) {
+  Conclusion result{.kind = kind, .message = std::move(message)};
+  result.meta.retryable = retryable;
+  return result;
+}
+
+// No encoded header of this message is longer. Exact enough to spare nearly every message being
+// encoded twice.
+std::size_t header_bytes_bound(const FromClient& message) {
+  constexpr std::size_t fixed = 512;  // the array, all keys and numbers of `opts`
+  constexpr std::size_t item = 10;    // what msgpack puts before a string, twice; or a number
+  const auto* request = std::get_if<Request>(&message);
+  if (request == nullptr) return fixed;
+  const RequestOptions& options = request->options;
+  std::size_t sum = fixed + request->model.size() + options.path.size() + options.type.size() +
+                    options.request_id.size() + options.trace.size() + options.session.size() +
+                    options.tenant.size() + item * options.prefix.size();
+  for (const StringMap* map : {&options.headers, &options.require}) {
+    for (const auto& [key, value] : *map)
+      sum += item + key.size() + value.size();
+  }
+  return sum;
+}
+
+std::string too_long(std::string_view what, std::size_t bytes, std::uint64_t max) {
+  return std::string{what} + " is " + std::to_string(bytes) + " bytes long; the broker takes " +
+         std::to_string(max);
+}
+
+}  // namespace
+
+ClientCore::ClientCore(CoreOptions options, Time now)
+    : options_(std::move(options)),
+      limits_(options_.limits),
+      silent_since_(now),
+      heartbeat_at_(now),
+      last_tick_(now) {}
+
+void ClientCore::step(Event event, Time now, Actions& out) {
+  const bool was_waiting = waiting();
+  std::visit([&](auto&& e) { on(std::move(e), now, out); }, std::move(event));
+  if (!was_waiting) silent_since_ = now;
+}
+
+Time ClientCore::next_deadline() const {
+  Time next = deadlines_.empty() ? time_never : deadlines_.begin()->first;
+  if (connected_ && !outstanding_.empty()) next = std::min(next, heartbeat_at_);
+  if (waiting()) next = std::min({next, silent_since_ + options_.expiry(), retry_at_});
+  return next;
+}
+
+Duration ClientCore::beat() const {
+  const Duration interval = options_.heartbeat_interval;
+  return broker_interval_ ? std::max(std::min(interval, *broker_interval_), beat_min) : interval;
+}
+
+// ---- what the program wants -------------------------------------------------------------------
+
+void ClientCore::on(Ask&& event, Time now, Actions& out) {
+  const ClientRequestId id{event.request.id.value};
+  const auto timeout = event.request.options.timeout;
+  Outstanding entry{.time = timeout.value_or(options_.request_timeout),
+                    .tell_time = timeout.has_value(),
+                    .stream = event.request.options.stream,
+                    .message = std::move(event.request),
+                    .body = std::move(event.body)};
+  admit(id, std::move(entry), now, out);
+}
+
+void ClientCore::on(AskBroker&& event, Time now, Actions& out) {
+  Outstanding entry{.query = true,
+                    .time = event.timeout,
+                    .message = Query{wire_id(event.id), std::move(event.name), Value::Map{}}};
+  admit(event.id, std::move(entry), now, out);
+}
+
+void ClientCore::admit(ClientRequestId id, Outstanding&& entry, Time now, Actions& out) {
+  const bool first = outstanding_.empty();
+  entry.time = std::min(entry.time, duration_max);
+  entry.due = now + entry.time;
+  entry.deadline = entry.due;
+  const std::optional<Conclusion> refused = refusal(entry);
+  const auto [place, added] = outstanding_.try_emplace(id, std::move(entry));
+  CHECK(added, "a client's request id was used twice");
+  deadlines_.emplace(place->second.deadline, id);
+  unsent_.insert(id);
+  if (refused) return end(place, *refused, out);
+  if (first) heartbeat_at_ = now + beat();
+  if (connected_ && retry_at_ == time_never) send_unsent(now, out);
+}
+
+// Why something new can't be taken on.
+std::optional<Conclusion> ClientCore::refusal(const Outstanding& entry) const {
+  if (stopped_) return conclusion(EndKind::cancelled, "the client is closing");
+  if (endpoint_refused_) return conclusion(EndKind::invalid, *endpoint_refused_);
+  if (outstanding_.size() >= options_.outstanding_max) {
+    return conclusion(EndKind::overloaded,
+                      "the client has " + std::to_string(options_.outstanding_max) +
+                          " requests outstanding, as many as it may",
+                      true);
+  }
+  if (entry.time <= Duration::zero()) {
+    return conclusion(EndKind::invalid, "a timeout must be longer than 0");
+  }
+  if (const auto* request = std::get_if<Request>(&entry.message)) {
+    if (request->model.empty()) return conclusion(EndKind::invalid, "a request must name a model");
+    for (const auto& time : {request->options.first_timeout, request->options.idle_timeout}) {
+      if (time && *time <= Duration::zero()) {
+        return conclusion(EndKind::invalid, "a timeout must be longer than 0");
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+void ClientCore::on(Withdraw&& event, Time, Actions& out) {
+  const auto entry = outstanding_.find(event.id);
+  if (entry == outstanding_.end()) return;
+  if (entry->second.sent && !entry->second.query) cancel_at_broker(event.id, out);
+  end(entry, conclusion(EndKind::cancelled, "the request was cancelled"), out);
+}
+
+void ClientCore::on(Stop&&, Time, Actions& out) {
+  stopped_ = true;
+  while (!outstanding_.empty()) {
+    const auto entry = outstanding_.begin();
+    if (entry->second.sent && !entry->second.query) cancel_at_broker(entry->first, out);
+    end(entry, conclusion(EndKind::cancelled, "the client is closing"), out);
+  }
+}
+
+// ---- sending ----------------------------------------------------------------------------------
+
+void ClientCore::send_unsent(Time now, Actions& out) {
+  retry_at_ = time_never;
+  while (!cancels_.empty()) {
+    cancel_at_broker(cancels_.front(), out);
+    cancels_.pop_front();
+  }
+  std::size_t burst = 0;
+  for (auto next = unsent_.begin(); next != unsent_.end();) {
+    const ClientRequestId id = *next++;
+    const auto entry = outstanding_.find(id);
+    if (const auto fault = over_limits(entry->second)) {
+      // The broker may take more than the defaults: its terms are on their way.
+      if (limits_told_) end(entry, conclusion(EndKind::invalid, *fault), out);
+      continue;
+    }
+    if (burst++ == send_burst_max) {
+      retry_at_ = now;
+      return;
+    }
+    send(id, entry->second, now, out);
+  }
+}
+
+void ClientCore::send(ClientRequestId id, Outstanding& entry, Time now, Actions& out) {
+  if (auto* request = std::get_if<Request>(&entry.message)) {
+    // What is over by now ends at the Tick of this turn; the broker takes no timeout of 0.
+    const Duration left = std::max<Duration>(entry.due - now, std::chrono::milliseconds{1});
+    if (entry.tell_time) request->options.timeout = left;
+    set_deadline(id, entry, entry.due + beat());
+  }
+  entry.sent = true;
+  ++sent_count_;
+  unsent_.erase(id);
+  out.emplace_back(Send{std::move(entry.message), std::move(entry.body)});
+}
+
+void ClientCore::cancel_at_broker(ClientRequestId id, Actions& out) {
+  out.emplace_back(Send{Cancel{wire_id(id)}, {}});
+}
+
+void ClientCore::on(NotSent&& event, Time now, Actions&) {
+  if (std::holds_alternative<ClientHeartbeat>(event.message)) return;  // the next one will do
+  if (const auto* cancel = std::get_if<Cancel>(&event.message)) {
+    if (cancels_.size() >= options_.outstanding_max) cancels_.pop_front();
+    cancels_.emplace_back(ClientRequestId{cancel->id.value});
+    return pause_sending(now);
+  }
+  const auto* request = std::get_if<Request>(&event.message);
+  const WireId id = request != nullptr ? request->id : std::get<Query>(event.message).id;
+  const auto entry = outstanding_.find(ClientRequestId{id.value});
+  if (entry == outstanding_.end() || !entry->second.sent) return;
+  Outstanding& back = entry->second;
+  back.sent = false;
+  --sent_count_;
+  back.message = std::move(event.message);
+  back.body = std::move(event.payload);
+  set_deadline(entry->first, back, back.due);
+  unsent_.insert(entry->first);
+  pause_sending(now);
+}
+
+// Once for all that found no room in one step.
+void ClientCore::pause_sending(Time now) {
+  if (retry_at_ != time_never && retry_at_ > now) return;
+  retry_pause_ = std::clamp(retry_pause_ * 2, retry_pause_min, retry_pause_max);
+  retry_at_ = now + retry_pause_;
+}
+
+std::optional<std::string> ClientCore::over_limits(const Outstanding& entry) const {
+  const auto* request = std::get_if<Request>(&entry.message);
+  const std::string& name =
+      request != nullptr ? request->model : std::get<Query>(entry.message).name;
+  if (name.size() > limits_.name_bytes) {
+    return too_long(request != nullptr ? "the model's name" : "the query's name", name.size(),
+                    limits_.name_bytes);
+  }
+  std::size_t header = header_bytes_bound(entry.message);
+  const std::size_t body = entry.body.bytes();
+  if (header > limits_.header_bytes || header + body > limits_.message_bytes) {
+    header = encode(entry.message).size();
+  }
+  if (header > limits_.header_bytes) {
+    return too_long("the request's header (path, headers, labels, ...)", header,
+                    limits_.header_bytes);
+  }
+  const std::uint64_t body_max =
+      std::min(limits_.frame_bytes,
+               limits_.message_bytes - std::min<std::uint64_t>(header, limits_.message_bytes));
+  if (body > body_max) return too_long("the request's body", body, body_max);
+  return std::nullopt;
+}
+
+// ---- the connection ---------------------------------------------------------------------------
+
+void ClientCore::on(ConnectionNew&&, Time now, Actions& out) {
+  // A request may have slipped onto the new connection before this word of it was read: its CANCEL
+  // spares a worker the work. A broker ignores one that it doesn't know (section 4).
+  lose_sent("the connection to the broker at " + options_.broker + " was lost and made anew", true,
+            out);
+  connected_ = true;
+  ever_connected_ = true;
+  limits_told_ = false;
+  cancels_.clear();
+  retry_pause_ = {};
+  silent_since_ = now;
+  heartbeat(now, out);  // it is answered with the broker's limits
+  send_unsent(now, out);
+}
+
+void ClientCore::on(EndpointRefused&& event, Time, Actions& out) {
+  endpoint_refused_ = std::move(event.what);
+  while (!outstanding_.empty()) {
+    end(outstanding_.begin(), conclusion(EndKind::invalid, *endpoint_refused_), out);
+  }
+}
+
+void ClientCore::on(Tick&&, Time now, Actions& out) {
+  const Duration gap = now - last_tick_;
+  last_tick_ = now;
+  if (gap > beat() * 3 / 2) silent_since_ = std::min(now, silent_since_ + gap);
+
+  end_late(now, out);
+  if (waiting() && now - silent_since_ >= options_.expiry()) {
+    lose_sent("the broker at " + options_.broker + " has said nothing for " +
+                  in_words(options_.expiry()) + ", so it is taken for dead",
+              false, out);
+    connected_ = false;
+    cancels_.clear();
+    retry_at_ = time_never;
+    retry_pause_ = {};
+    out.emplace_back(Reopen{});
+    return;
+  }
+  if (!connected_) return;
+  if (!outstanding_.empty() && now >= heartbeat_at_) heartbeat(now, out);
+  if (now >= retry_at_) send_unsent(now, out);
+}
+
+void ClientCore::heartbeat(Time now, Actions& out) {
+  out.emplace_back(Send{ClientHeartbeat{}, {}});
+  heartbeat_at_ = now + beat();
+}
+
+void ClientCore::end_late(Time now, Actions& out) {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+    const auto entry = outstanding_.find(deadlines_.begin()->second);
+    if (entry->second.sent && !entry->second.query) cancel_at_broker(entry->first, out);
+    end(entry, lateness(entry->second), out);
+  }
+}
+
+Conclusion ClientCore::lateness(const Outstanding& entry) const {
+  const std::string within = " within " + in_words(entry.time);
+  if (entry.sent) {
+    return conclusion(EndKind::timed_out, "the broker at " + options_.broker +
+                                              " did not bring the answer to its end" + within);
+  }
+  if (connected_) {
+    return conclusion(
+        EndKind::timed_out,
+        "the connection to the broker at " + options_.broker + " took nothing" + within, true);
+  }
+  return conclusion(EndKind::unreachable,
+                    ever_connected_ ? "the connection to the broker at " + options_.broker +
+                                          " was lost and did not come back" + within
+                                    : "no broker answered at " + options_.broker + within,
+                    true);
+}
+
+void ClientCore::lose_sent(const std::string& why, bool cancel, Actions& out) {
+  if (sent_count_ == 0) return;
+  for (auto next = outstanding_.begin(); next != outstanding_.end();) {
+    const auto entry = next++;
+    if (!entry->second.sent) continue;
+    if (cancel && !entry->second.query) cancel_at_broker(entry->first, out);
+    end(entry, conclusion(EndKind::connection_lost, why, true), out);
+  }
+}
+
+// ---- what the broker says ---------------------------------------------------------------------
+
+void ClientCore::on(BrokerSaid&& event, Time now, Actions& out) {
+  silent_since_ = now;
+  retry_pause_ = {};
+  std::visit([&](auto&& message) { heard(std::move(message), std::move(event.payload), now, out); },
+             std::move(event.message));
+}
+
+void ClientCore::on(BrokerFault&& event, Time now, Actions&) {
+  silent_since_ = now;  // any message counts as a sign of life (section 7)
+  ++dropped_.faults[static_cast<std::size_t>(event.reason)];
+}
+
+// The request or query that a message is for; nothing, counted, where there is none.
+ClientCore::Table::iterator ClientCore::find_sent(WireId id, bool query) {
+  const auto entry = outstanding_.find(ClientRequestId{id.value});
+  if (entry == outstanding_.end()) {
+    ++dropped_.unknown_id;
+    return entry;
+  }
+  if (entry->second.query == query && entry->second.sent) return entry;
+  ++dropped_.unfitting;
+  return outstanding_.end();
+}
+
+void ClientCore::heard(Chunk&& message, Payload&& payload, Time, Actions& out) {
+  const auto entry = find_sent(message.id, false);
+  if (entry == outstanding_.end()) return;
+  if (!entry->second.stream || message.seq != entry->second.next_seq) {
+    cancel_at_broker(entry->first, out);
+    return break_stream(entry, message.seq, out);
+  }
+  ++entry->second.next_seq;
+  out.emplace_back(
+      PartArrived{entry->first, message.seq, std::move(message.meta), std::move(payload)});
+}
+
+void ClientCore::heard(Final&& message, Payload&& payload, Time, Actions& out) {
+  const auto entry = find_sent(message.id, false);
+  if (entry == outstanding_.end()) return;
+  if (message.seq != entry->second.next_seq) return break_stream(entry, message.seq, out);
+  end_request(entry, {}, std::move(message.meta), std::move(payload), out);
+}
+
+void ClientCore::heard(Error&& message, Payload&& payload, Time, Actions& out) {
+  if (message.meta.duplicate) {  // it alone ends nothing (section 4)
+    ++dropped_.duplicates;
+    return;
+  }
+  const auto entry = outstanding_.find(ClientRequestId{message.id.value});
+  if (entry == outstanding_.end()) {
+    ++dropped_.unknown_id;
+    return;
+  }
+  if (!entry->second.sent) {
+    ++dropped_.unfitting;
+    return;
+  }
+  Conclusion said{EndKind::from_broker, message.code, std::move(message.message),
+                  std::move(message.meta)};
+  if (entry->second.query) return end_query(entry, std::move(said), {}, out);
+  end_request(entry, std::move(said), {}, std::move(payload), out);
+}
+
+void ClientCore::heard(Answer&& message, Payload&&, Time, Actions& out) {
+  const auto entry = find_sent(message.id, true);
+  if (entry == outstanding_.end()) return;
+  end_query(entry, {}, std::move(message.result), out);
+}
+
+void ClientCore::heard(ClientTerms&& message, Payload&&, Time now, Actions& out) {
+  broker_interval_ = message.terms.interval;
+  heartbeat_at_ = std::min(heartbeat_at_, now + beat());
+  limits_ = message.terms.limits;
+  const bool news = !std::exchange(limits_told_, true);
+  if (news && connected_ && retry_at_ == time_never) send_unsent(now, out);
+}
+
+// ---- ends -------------------------------------------------------------------------------------
+
+void ClientCore::break_stream(Table::iterator entry, std::uint64_t seq, Actions& out) {
+  Conclusion broken =
+      conclusion(EndKind::from_broker,
+                 "the broker sent part " + std::to_string(seq) + " of the answer where part " +
+                     std::to_string(entry->second.next_seq) + " was due",
+                 true);
+  if (!entry->second.stream) broken.message = "the answer came in parts, which was not asked for";
+  broken.code = ErrorCode::worker_lost;
+  broken.meta.reason = reason::stream_broken;
+  end_request(entry, std::move(broken), {}, {}, out);
+}
+
+void ClientCore::end_request(Table::iterator entry, Conclusion how, PartMeta meta, Payload bytes,
+                             Actions& out) {
+  out.emplace_back(RequestEnded{entry->first, std::move(how), entry->second.next_seq,
+                                std::move(meta), std::move(bytes)});
+  forget(entry);
+}
+
+void ClientCore::end_query(Table::iterator entry, Conclusion how, Value result, Actions& out) {
+  out.emplace_back(QueryEnded{entry->first, std::move(how), std::move(result)});
+  forget(entry);
+}
+
+void ClientCore::end(Table::iterator entry, const Conclusion& how, Actions& out) {
+  if (entry->second.query) return end_query(entry, how, {}, out);
+  end_request(entry, how, {}, {}, out);
+}
+
+void ClientCore::forget(Table::iterator entry) {
+  deadlines_.erase({entry->second.deadline, entry->first});
+  if (entry->second.sent) {
+    --sent_count_;
+  } else {
+    unsent_.erase(entry->first);
+  }
+  outstanding_.erase(entry);
+}
+
+void ClientCore::set_deadline(ClientRequestId id, Outstanding& entry, Time deadline) {
+  deadlines_.erase({entry.deadline, id});
+  entry.deadline = deadline;
+  deadlines_.emplace(deadline, id);
+}
+
+}  // namespace muster::client

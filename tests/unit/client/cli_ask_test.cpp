@@ -1,0 +1,284 @@
+// `muster ask` and the command line, without a broker.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "tools/cli/answer_json.hpp"
+#include "tools/cli/answer_reader.hpp"
+#include "tools/cli/command_line.hpp"
+#include "tools/cli/sse_reader.hpp"
+
+namespace muster::cli {
+namespace {
+
+using Json = nlohmann::json;
+using Events = std::vector<SseEvent>;
+
+// ---- the command line -------------------------------------------------------------------------
+
+template <class Options>
+Options parse(std::vector<std::string> arguments) {
+  auto parsed = parse_command_line(std::move(arguments));
+  if (const auto* stopped = std::get_if<Stopped>(&parsed)) {
+    ADD_FAILURE() << stopped->out << stopped->err;
+    return {};
+  }
+  const auto* options = std::get_if<Options>(&std::get<Command>(parsed));
+  if (options == nullptr) {
+    ADD_FAILURE() << "another command";
+    return {};
+  }
+  return *options;
+}
+
+Stopped stopped(std::vector<std::string> arguments) {
+  auto parsed = parse_command_line(std::move(arguments));
+  const auto* stop = std::get_if<Stopped>(&parsed);
+  if (stop == nullptr) {
+    ADD_FAILURE() << "was taken";
+    return {};
+  }
+  return *stop;
+}
+
+TEST(CliCommandLine, ReadsAQuestionWithAllItsOptions) {
+  const auto ask = parse<AskOptions>(
+      {"ask", "--model", "llama", "--system", "Be short.", "--max-tokens", "7", "--temperature",
+       "0.5", "--timeout", "90s", "--no-stream", "--json", "--broker", "tcp://there:1", "Why?"});
+  EXPECT_EQ(ask.model, "llama");
+  EXPECT_EQ(ask.system, "Be short.");
+  EXPECT_EQ(ask.max_tokens, 7u);
+  EXPECT_EQ(ask.temperature, 0.5);
+  EXPECT_EQ(ask.broker.timeout, client::Milliseconds{90'000});
+  EXPECT_FALSE(ask.stream);
+  EXPECT_TRUE(ask.json);
+  EXPECT_FALSE(ask.completion);
+  EXPECT_EQ(ask.broker.endpoint, "tcp://there:1");
+  EXPECT_EQ(ask.prompt, "Why?");
+}
+
+TEST(CliCommandLine, HasDefaults) {
+  const auto ask = parse<AskOptions>({"ask", "-"});
+  EXPECT_EQ(ask.prompt, "-");
+  EXPECT_TRUE(ask.stream);
+  EXPECT_FALSE(ask.max_tokens);
+  EXPECT_FALSE(ask.temperature);
+  EXPECT_FALSE(ask.broker.timeout);
+  EXPECT_EQ(ask.broker.endpoint, "tcp://127.0.0.1:5555");
+}
+
+TEST(CliCommandLine, TakesTheBrokerBeforeAndBehindTheCommandAndFromTheEnvironment) {
+  EXPECT_EQ(parse<ModelsOptions>({"--broker", "ipc://a", "models"}).broker.endpoint, "ipc://a");
+  EXPECT_EQ(parse<WorkersOptions>({"workers", "--broker", "ipc://a"}).broker.endpoint, "ipc://a");
+  ::setenv("MUSTER_BROKER", "ipc://from-environment", 1);
+  EXPECT_EQ(parse<StatusOptions>({"status", "--json"}).broker.endpoint, "ipc://from-environment");
+  EXPECT_EQ(parse<StatusOptions>({"status", "--broker", "ipc://a"}).broker.endpoint, "ipc://a");
+  ::unsetenv("MUSTER_BROKER");
+}
+
+TEST(CliCommandLine, SaysWhatIsWrongAndExitsWithTwo) {
+  const std::vector<std::vector<std::string>> wrong = {
+      {},
+      {"dance"},
+      {"ask"},
+      {"ask", "--max-tokens", "0", "x"},
+      {"ask", "--max-tokens", "many", "x"},
+      {"ask", "--temperature", "-1", "x"},
+      {"ask", "--timeout", "30", "x"},
+      {"ask", "--timeout", "0s", "x"},
+      {"ask", "--completion", "--system", "s", "x"},
+      {"models", "--wrong"}};
+  for (const auto& arguments : wrong) {
+    const Stopped stop = stopped(arguments);
+    EXPECT_EQ(stop.exit_code, ExitCode::usage);
+    EXPECT_FALSE(stop.err.empty());
+  }
+}
+
+TEST(CliCommandLine, HelpsWithExamplesAndExitCodes) {
+  const Stopped help = stopped({"--help"});
+  EXPECT_EQ(help.exit_code, ExitCode::ok);
+  EXPECT_NE(help.out.find("Exit codes:"), std::string::npos);
+  for (const char* command : {"ask", "models", "workers", "status"}) {
+    const Stopped own = stopped({command, "--help"});
+    EXPECT_EQ(own.exit_code, ExitCode::ok);
+    EXPECT_NE(own.out.find(std::string{"muster "} + command), std::string::npos);
+    EXPECT_NE(own.out.find("Examples:"), std::string::npos);
+  }
+  EXPECT_EQ(stopped({"--version"}).out, "muster " MUSTER_VERSION "\n");
+}
+
+// ---- the question -----------------------------------------------------------------------------
+
+TEST(CliAskBody, IsAChat) {
+  AskOptions options;
+  options.prompt = "Why \"is\"\nthe sky blue?";
+  EXPECT_EQ(Json::parse(request_body(options, "llama")),
+            (Json{{"model", "llama"},
+                  {"messages", {{{"role", "user"}, {"content", "Why \"is\"\nthe sky blue?"}}}},
+                  {"stream", true}}));
+  options.system = "Be short.";
+  options.max_tokens = 7;
+  options.temperature = 0.5;
+  options.stream = false;
+  const Json body = Json::parse(request_body(options, "llama"));
+  EXPECT_EQ(body["messages"][0], (Json{{"role", "system"}, {"content", "Be short."}}));
+  EXPECT_EQ(body["messages"][1]["role"], "user");
+  EXPECT_EQ(body["max_tokens"], 7);
+  EXPECT_EQ(body["temperature"], 0.5);
+  EXPECT_EQ(body["stream"], false);
+}
+
+TEST(CliAskBody, IsACompletionWhereAskedFor) {
+  AskOptions options;
+  options.prompt = "Once upon a time";
+  options.completion = true;
+  EXPECT_EQ(Json::parse(request_body(options, "m")),
+            (Json{{"model", "m"}, {"prompt", "Once upon a time"}, {"stream", true}}));
+}
+
+TEST(CliAskBody, ReplacesBytesThatAreNoText) {
+  AskOptions options;
+  options.prompt = "\xff\xfe";
+  EXPECT_FALSE(Json::parse(request_body(options, "m")).is_discarded());
+}
+
+TEST(CliModelChoice, TakesTheOnlyOne) {
+  EXPECT_EQ(choose_model(R"({"models":[{"name":"llama","workers":3}]})").model, "llama");
+  const ModelChoice several = choose_model(R"({"models":[{"name":"a"},{"name":"b"}]})");
+  EXPECT_TRUE(several.model.empty());
+  EXPECT_FALSE(several.none_served);
+  EXPECT_NE(several.complaint.find("a, b"), std::string::npos);
+  const ModelChoice none = choose_model(R"({"models":[]})");
+  EXPECT_TRUE(none.none_served);
+  EXPECT_NE(none.complaint.find("NO_WORKER"), std::string::npos);
+  EXPECT_TRUE(choose_model("nonsense").none_served);
+}
+
+// ---- events -----------------------------------------------------------------------------------
+
+TEST(CliSse, ReadsEventsHoweverTheyAreCut) {
+  const std::string stream =
+      "\xef\xbb\xbf: a comment\r\n\r\ndata: one\r\n\r\nevent: error\ndata:two\ndata: three\nid: "
+      "7\n\n"
+      "data\r\rdata: caf\xc3\xa9";
+  const Events all = {{"", "one"}, {"error", "two\nthree"}, {"", ""}, {"", "caf\xc3\xa9"}};
+  for (std::size_t cut = 0; cut <= stream.size(); ++cut) {
+    SseReader reader;
+    Events events = reader.feed(std::string_view{stream}.substr(0, cut));
+    for (SseEvent& event : reader.feed(std::string_view{stream}.substr(cut)))
+      events.push_back(std::move(event));
+    if (auto last = reader.finish()) events.push_back(*last);
+    EXPECT_EQ(events, all) << "cut at " << cut;
+  }
+}
+
+TEST(CliSse, AnEventWithoutDataIsNone) {
+  SseReader reader;
+  EXPECT_TRUE(reader.feed("event: ping\n\n\n\n: x\n\n").empty());
+  EXPECT_FALSE(reader.finish());
+}
+
+TEST(CliSse, HoldsABoundedEvent) {
+  SseReader reader;
+  EXPECT_TRUE(reader.feed("data: ").empty());
+  const std::string piece(1024 * 1024, 'x');
+  for (int i = 0; i < 20; ++i)
+    EXPECT_TRUE(reader.feed(piece).empty());
+  const auto event = reader.finish();
+  ASSERT_TRUE(event);
+  EXPECT_LE(event->data.size(), SseReader::event_bytes_max);
+}
+
+// ---- the answer -------------------------------------------------------------------------------
+
+constexpr const char* events_type = "text/event-stream; charset=utf-8";
+
+TEST(CliAnswer, GivesTheTextOfEachEventAsItComes) {
+  AnswerReader reader(false);
+  EXPECT_EQ(reader.take("data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n", 200,
+                        events_type),
+            "");
+  EXPECT_EQ(reader.take("data: {\"choices\":[{\"delta\":{\"content\":\"Once\"}}]}\n\n", {}, ""),
+            "Once");
+  EXPECT_EQ(
+      reader.take("data: {\"choices\":[{\"delta\":{\"content\":null}}]}\n\ndata: {\"choi", {}, ""),
+      "");
+  EXPECT_EQ(reader.take("ces\":[{\"text\":\" upon\"}]}\n\n", {}, ""), " upon");
+  EXPECT_EQ(reader.take("data: {\"choices\":[],\"usage\":{}}\n\ndata: [DONE]\n\n", {}, ""), "");
+  EXPECT_EQ(reader.finish(), "");
+  EXPECT_FALSE(reader.error());
+}
+
+TEST(CliAnswer, AnErrorEventIsAnError) {
+  const char* errors[] = {
+      "data: {\"error\":{\"message\":\"it broke\",\"code\":500}}\n\n",
+      "event: error\ndata: {\"message\":\"it broke\"}\n\n",
+      "event: error\ndata: it broke\n\n",
+      "error: {\"message\":\"it broke\"}\n\n",
+      "data: {\"object\":\"error\",\"message\":\"it broke\"}\n\n",
+      "data: {\"error\":\"it broke\"}\n\n",
+  };
+  for (const char* error : errors) {
+    AnswerReader reader(false);
+    EXPECT_EQ(reader.take("data: {\"choices\":[{\"text\":\"a\"}]}\n\n", 200, events_type), "a");
+    EXPECT_EQ(reader.take(error, {}, ""), "");
+    EXPECT_EQ(reader.finish(), "");
+    EXPECT_EQ(reader.error(), "it broke") << error;
+  }
+}
+
+TEST(CliAnswer, AnEventThatIsNoJsonIsAnError) {
+  AnswerReader reader(false);
+  EXPECT_EQ(reader.take("data: {\"choices\n\n", 200, events_type), "");
+  EXPECT_TRUE(reader.error());
+}
+
+TEST(CliAnswer, ReadsAWholeBodyAtItsEnd) {
+  AnswerReader reader(false);
+  EXPECT_EQ(reader.take("{\"choices\":[{\"message\":{\"con", 200, "application/json"), "");
+  EXPECT_EQ(reader.take("tent\":\"All of it\"}}]}", {}, ""), "");
+  EXPECT_EQ(reader.finish(), "All of it");
+  EXPECT_FALSE(reader.error());
+}
+
+TEST(CliAnswer, PrintsABodyThatItDoesNotUnderstandAsItIs) {
+  for (const char* body : {"plain text", "{\"data\":[1,2]}"}) {
+    AnswerReader reader(false);
+    EXPECT_EQ(reader.take(body, 200, "text/plain"), "");
+    EXPECT_EQ(reader.finish(), body);
+    EXPECT_FALSE(reader.error());
+  }
+}
+
+TEST(CliAnswer, ARefusalOfTheServerIsAnError) {
+  const std::pair<const char*, const char*> bodies[] = {
+      {R"({"error":{"message":"no chat template","type":"x"}})", "no chat template"},
+      {R"({"detail":"Not Found"})", "Not Found"},
+      {R"({"object":"error","message":"no such model"})", "no such model"},
+      {"not here", "not here"},
+      {"", "it gives no reason"}};
+  for (const auto& [body, message] : bodies) {
+    AnswerReader reader(false);
+    EXPECT_EQ(reader.take(body, 404, "application/json"), "");
+    EXPECT_EQ(reader.finish(), "");
+    EXPECT_EQ(reader.error(), message);
+    EXPECT_EQ(reader.status(), 404u);
+  }
+}
+
+TEST(CliAnswer, GivesTheServersJsonWhereAskedFor) {
+  AnswerReader events(true);
+  EXPECT_EQ(
+      events.take("data: {\"choices\":[{\"text\":\"a\"}]}\n\ndata: [DONE]\n\n", 200, events_type),
+      "{\"choices\":[{\"text\":\"a\"}]}\n");
+  AnswerReader whole(true);
+  EXPECT_EQ(whole.take("{\"error\":\"no\"}", 400, "application/json"), "");
+  EXPECT_EQ(whole.finish(), "{\"error\":\"no\"}");
+  EXPECT_EQ(whole.error(), "no");
+}
+
+}  // namespace
+}  // namespace muster::cli

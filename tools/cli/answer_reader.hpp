@@ -1,0 +1,50 @@
+#pragma once
+
+// Turns what a model server answers, in the pieces in which it comes, into what is to be printed:
+// the text of a stream of events as it comes, or of a whole body at its end. What is no JSON that
+// is understood is printed as it is, so that nothing is hidden.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tools/cli/sse_reader.hpp"
+
+namespace muster::cli {
+
+class AnswerReader {
+ public:
+  // `json`: print the server's JSON instead of the text in it, one line an event.
+  explicit AnswerReader(bool json) : json_(json) {}
+
+  // A piece of the answer; gives what is to be printed now. `status` and `type` count where they
+  // come first.
+  [[nodiscard]] std::string take(std::string_view bytes, std::optional<std::uint64_t> status,
+                                 std::string_view type);
+
+  // The answer is complete; gives what is still to be printed.
+  [[nodiscard]] std::string finish();
+
+  // What the server says went wrong, in its own words; only complete after finish().
+  [[nodiscard]] const std::optional<std::string>& error() const { return error_; }
+  [[nodiscard]] std::optional<std::uint64_t> status() const { return status_; }
+
+  // A body that is no stream of events is held until its end; what is beyond is an error.
+  static constexpr std::size_t body_bytes_max = 64 * 1024 * 1024;
+
+ private:
+  [[nodiscard]] bool is_events() const;
+  [[nodiscard]] std::string read_events(const std::vector<SseEvent>& events);
+  void fail(std::string message);
+
+  bool json_;
+  std::optional<std::uint64_t> status_;
+  std::string type_;
+  SseReader events_;
+  std::string body_;
+  std::optional<std::string> error_;
+};
+
+}  // namespace muster::cli

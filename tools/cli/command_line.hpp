@@ -1,0 +1,29 @@
+#pragma once
+
+// The command line of `muster`: which command, with what options. A new command is a struct of
+// options with a run() of its own in a file of its own, one line in Command below, and one function
+// in command_line.cpp that names its flags.
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "tools/cli/ask.hpp"
+#include "tools/cli/exit_code.hpp"
+#include "tools/cli/show.hpp"
+
+namespace muster::cli {
+
+using Command = std::variant<AskOptions, ModelsOptions, WorkersOptions, StatusOptions>;
+
+// No command is to be run: help was asked for, or the line is wrong.
+struct Stopped {
+  ExitCode exit_code = ExitCode::ok;
+  std::string out;  // for standard output
+  std::string err;  // for standard error
+};
+
+// `arguments`: without the program's name. MUSTER_BROKER is read from the environment.
+[[nodiscard]] std::variant<Command, Stopped> parse_command_line(std::vector<std::string> arguments);
+
+}  // namespace muster::cli

@@ -1,0 +1,19 @@
+#pragma once
+
+// Ctrl-C and SIGTERM as something to poll. The first is for the program to end in good order: what
+// it has asked for is cancelled. The second ends the program at once. While one stands, a broken
+// pipe is a failed write and no signal. At most one at a time.
+
+namespace muster::cli {
+
+class Interrupt {
+ public:
+  Interrupt();
+  ~Interrupt();
+  Interrupt(const Interrupt&) = delete;
+  Interrupt& operator=(const Interrupt&) = delete;
+
+  [[nodiscard]] int fd() const;  // readable from the first one on
+};
+
+}  // namespace muster::cli
