@@ -20,14 +20,17 @@ int main(int argc, char** argv) {
   }
 
   transport::StopSignals signals;
-  auto controller = broker::ControllerFactory(loaded.options.controller).make();
+  transport::raise_descriptor_limit();
+  broker::BrokerOptions options = loaded.options;
+  options.controller.note_requests = log::enabled(log::Level::debug);
+  auto controller = broker::ControllerFactory(options.controller).make();
   if (!controller) {
     for (const auto& fault : controller.error())
       log::error(fault.key + ": " + fault.what);
     return config::exit_configuration;
   }
-  transport::Context context(static_cast<int>(loaded.options.io_threads));
-  broker::Broker broker(context, loaded.options, std::move(*controller));
+  transport::Context context(static_cast<int>(options.io_threads));
+  broker::Broker broker(context, options, std::move(*controller));
   if (auto opened = broker.open(); !opened) {
     log::error(opened.error());
     return config::exit_failed;

@@ -152,7 +152,7 @@ class Client::Impl {
       commands.swap(inbox_);
     }
     for (Command& command : commands) {
-      std::visit([&](auto&& c) { take(std::move(c), now); }, std::move(command));
+      std::visit([&](auto& c) { take(std::move(c), now); }, command);
     }
   }
 
@@ -199,22 +199,18 @@ class Client::Impl {
   void step(Event&& event, Time now) {
     std::vector<Action> actions;
     core_.step(std::move(event), now, actions);
-    std::vector<NotSent> back;
-    for (Action& action : actions) {
-      if (auto* send = std::get_if<Send>(&action)) {
-        if (socket_->send(encode(send->message), std::move(send->payload)) ==
-            transport::Sent::full) {
-          back.push_back({std::move(send->message), std::move(send->payload)});
-        }
-      } else {
-        std::visit([&](auto&& a) { carry_out(std::move(a)); }, std::move(action));
-      }
-    }
-    for (NotSent& event_back : back)
-      step(std::move(event_back), now);
+    for (Action& action : actions)
+      std::visit([&](auto& a) { carry_out(std::move(a)); }, action);
+    for (NotSent& back : std::exchange(not_sent_, {}))
+      step(std::move(back), now);
   }
 
-  void carry_out(Send&&) {}
+  void carry_out(Send&& action) {
+    Frame header = encode(action.message);
+    if (socket_->send(std::move(header), std::move(action.payload)) == transport::Sent::full) {
+      not_sent_.push_back({std::move(action.message), std::move(action.payload)});
+    }
+  }
 
   void carry_out(Reopen&&) { open(); }
 
@@ -275,6 +271,7 @@ class Client::Impl {
   transport::Incoming incoming_;
   Decoder decoder_;
   ClientCore core_;
+  std::vector<NotSent> not_sent_;  // of the step that is being carried out
   std::unordered_map<ClientRequestId, Callbacks> requests_;
   std::unordered_map<ClientRequestId, OnQueryEnd> queries_;
   Time closing_until_ = time_never;

@@ -86,7 +86,7 @@ class Parser {
     std::string text;
   };
   Result<CommandLine, Ended> parse(const std::vector<std::string>& arguments) {
-    auto reversed = arguments;
+    auto reversed = with_empty_values(arguments);
     std::ranges::reverse(reversed);  // as CLI11 wants them
     try {
       app_.parse(std::move(reversed));

@@ -24,7 +24,7 @@ bool has_control_character(const std::string& text) {
 }  // namespace
 
 std::string Origin::text() const {
-  const std::string shown = has_control_character(name) ? in_quotes(name) : name;
+  std::string shown = has_control_character(name) ? in_quotes(name) : name;
   switch (kind) {
     case Kind::built_in:
       return "default";

@@ -28,6 +28,7 @@ enum class Shape : std::uint8_t {
   list,    // a,b,c or a TOML array; given several times on a command line, it adds up
   map,     // a=x,b=y or a TOML inline table; an entry also as section.key.a=x
 };
+
 // A text that can be no such value comes back as a text: its Kind will say what is allowed. An
 // error is only for a list or map that is broken TOML.
 [[nodiscard]] Result<Node> node_of_text(Shape shape, const std::string& text);
@@ -39,7 +40,9 @@ class Kind {
   Kind(const Kind&) = delete;
   Kind& operator=(const Kind&) = delete;
 
+  // Fills the option, or reports why not.
   virtual void read(const Node& node, Reading& reading) = 0;
+  // What the option holds; read again, it gives the same.
   [[nodiscard]] virtual std::string show() const = 0;
   [[nodiscard]] Shape shape() const { return shape_; }
 
@@ -74,6 +77,7 @@ template <class Enum>
 [[nodiscard]] KindPtr choice_kind(Enum& option,
                                   std::vector<std::pair<std::string_view, Enum>> choices) {
   std::vector<std::string_view> words;
+  words.reserve(choices.size());
   for (const auto& choice : choices)
     words.push_back(choice.first);
   return choice_kind(

@@ -28,7 +28,10 @@ struct LogOptions {  // [log]
   std::string file;  // empty: standard error
 };
 
-// Starts the log; before it, lines of `info` and above go to standard error as text.
+// Starts the log, or starts it anew; before the first time, lines of `info` and above go to
+// standard error as text. A file is appended to. Where it cannot be opened the log stays as it was
+// and the error is a sentence for the user. From then on SIGPIPE is ignored: a reader of the log
+// that goes away must not end the program.
 [[nodiscard]] Outcome start(const LogOptions& options);
 
 // Whether a line of this level would be written: ask before building a costly one.

@@ -11,7 +11,7 @@
 
 namespace muster::config {
 
-inline constexpr std::size_t file_bytes_max = 1024 * 1024;
+inline constexpr std::size_t file_bytes_max = std::size_t{1024} * 1024;
 
 // The table of a whole file. `name` stands in faults.
 [[nodiscard]] Result<Node, ConfigFault> read_toml_file(const std::string& name);

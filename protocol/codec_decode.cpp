@@ -131,7 +131,8 @@ Result<Decoded<Messages>, Fault> Decoder::Impl::decode(const Frame& header, cons
 
   const codec::TypeInfo& info = *codec::type_info(*preamble.type);
   Reader in{tape, info.name, limits};
-  Decoded<Messages> decoded;
+  Result<Decoded<Messages>, Fault> result{Decoded<Messages>{}};
+  Decoded<Messages>& decoded = *result;
   if (!read_one_of(in, info.type, decoded.message)) {
     return failed(make(
         FaultReason::wrong_direction,
@@ -143,7 +144,7 @@ Result<Decoded<Messages>, Fault> Decoder::Impl::decode(const Frame& header, cons
                        std::string{info.name} + " came with payload frames; it must have none."));
   }
   decoded.id = preamble.id_span;
-  return decoded;
+  return result;
 }
 
 Decoder::Decoder(WireLimits limits) : impl_(std::make_unique<Impl>(Impl{limits, {}})) {}

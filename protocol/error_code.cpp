@@ -2,7 +2,10 @@
 
 namespace muster {
 
-std::string error_name(ErrorCode code) {
+namespace {
+
+// Empty for a code that is not listed.
+std::string_view listed_name(ErrorCode code) {
   switch (code) {
     case ErrorCode::bad_request:
       return "BAD_REQUEST";
@@ -37,7 +40,18 @@ std::string error_name(ErrorCode code) {
     case ErrorCode::server_gone:
       return "SERVER_GONE";
   }
-  return std::to_string(static_cast<std::uint32_t>(code));
+  return {};
+}
+
+}  // namespace
+
+bool is_listed(ErrorCode code) {
+  return !listed_name(code).empty();
+}
+
+std::string error_name(ErrorCode code) {
+  const std::string_view name = listed_name(code);
+  return name.empty() ? std::to_string(static_cast<std::uint32_t>(code)) : std::string{name};
 }
 
 }  // namespace muster

@@ -28,6 +28,9 @@ enum class ErrorCode : std::uint32_t {
   server_gone = 50301,  // worker to broker only
 };
 
+// Whether a code is one of those above.
+[[nodiscard]] bool is_listed(ErrorCode code);
+
 // "NO_WORKER"; for a code that is not listed, its number.
 [[nodiscard]] std::string error_name(ErrorCode code);
 

@@ -40,7 +40,7 @@ class Controller::Impl {
                    [&](ClientUnreachable& e) { client_unreachable(e, step); },
                    [&](WorkerSaid& e) { sessions_.said(std::move(e), step); },
                    [&](WorkerFault& e) { sessions_.fault(e, step); },
-                   [&](WorkerUnreachable& e) { sessions_.unreachable(e.worker, step); },
+                   [&](WorkerUnreachable& e) { sessions_.unreachable(e, step); },
                    [&](ForeignPeer& e) {
                      ++(e.on_backend ? counters_.foreign_workers : counters_.foreign_clients);
                    },

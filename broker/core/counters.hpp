@@ -19,7 +19,8 @@ struct Counters {
   std::uint64_t finals = 0;                   // answers passed on whole
   std::uint64_t chunks = 0;                   // parts passed on
   std::uint64_t cancels = 0;                  // CANCELs of requests that were outstanding
-  std::map<ErrorCode, std::uint64_t> errors;  // ERRORs sent to clients
+  std::map<ErrorCode, std::uint64_t> errors;  // ERRORs sent to clients, by code of section 5
+  std::uint64_t other_errors = 0;             // ... and with codes that workers made up
 
   std::uint64_t refused = 0;          // REFUSED by workers, placed again
   std::uint64_t late = 0;             // parts for requests that had ended: dropped
@@ -39,6 +40,9 @@ struct Counters {
   std::array<std::uint64_t, fault_reason_count> worker_faults{};
   std::uint64_t foreign_clients = 0;  // messages of peers that chose a routing id of their own
   std::uint64_t foreign_workers = 0;
+  std::uint64_t hasty_workers = 0;  // REGISTERs beyond what a connection may send: dropped
+
+  void count_error(ErrorCode code) { ++(is_listed(code) ? errors[code] : other_errors); }
 };
 
 // What every part of the core needs at a step: when it is, and where to say what is to be done.

@@ -1,5 +1,6 @@
 #include "broker/core/dispatcher.hpp"
 
+#include "broker/core/text.hpp"
 #include "protocol/check.hpp"
 
 namespace muster::broker {
@@ -10,10 +11,6 @@ WireId wire(BrokerId id) {
 }
 WireId wire(ClientRequestId id) {
   return WireId{id.value};
-}
-
-std::string in_quotes(const std::string& text) {
-  return "\"" + text + "\"";
 }
 
 }  // namespace
@@ -85,7 +82,7 @@ void Dispatcher::accept(ClientConnection from, Request&& message, Header&& heade
 
 void Dispatcher::reject(ClientConnection from, WireId id, Verdict verdict, Step& step,
                         bool duplicate) {
-  ++counters_.errors[verdict.code];
+  counters_.count_error(verdict.code);
   Error error = make_error(id, verdict, nullptr);
   error.meta.duplicate = duplicate;
   step.out.push_back(SendToClient{from, std::move(error)});
@@ -170,8 +167,7 @@ void Dispatcher::recheck(const std::vector<std::string>& names, Step& step) {
 }
 
 void Dispatcher::look_again(PendingRequest& request, Step& step) {
-  std::erase_if(request.avoided,
-                [&](const PendingRequest::Avoided& a) { return a.until <= step.now; });
+  request.forget_avoided(step.now);
   if (step.now >= request.held_until) {
     const NoWorkerHandler::Reason why = no_worker_.explain(request);
     return fail(request, {ErrorCode::no_worker, why.word, why.retryable, why.sentence}, true, step);
@@ -235,8 +231,14 @@ void Dispatcher::fail_by_worker(PendingRequest& request, const Error& error, Hea
                                 Payload&& payload, Step& step) {
   if (request.phase == Phase::answered) return free_slot(request, step);
   WorkerInfo& worker = *request.worker;
+  if (error.meta.duplicate) {  // to the client it would end nothing
+    return break_stream(request, "sent an ERROR that says that it ends nothing", false, step);
+  }
   if (error.code == ErrorCode::refused) {
-    if (request.phase == Phase::sent) return give_to_another(request, step);
+    if (request.phase == Phase::sent) {
+      ++counters_.refused;
+      return give_to_another(request, step);
+    }
     return break_stream(request, "refused a request that it had begun to answer", true, step);
   }
   ++worker.failed;
@@ -247,7 +249,7 @@ void Dispatcher::fail_by_worker(PendingRequest& request, const Error& error, Hea
          false, step);
     return fill(worker, step);
   }
-  ++counters_.errors[error.code];
+  counters_.count_error(error.code);
   step.out.push_back(
       RelayToClient{request.client, request.id, std::move(header), std::move(payload)});
   close(request, error_name(error.code), error.meta.reason, step);
@@ -256,11 +258,7 @@ void Dispatcher::fail_by_worker(PendingRequest& request, const Error& error, Hea
 
 void Dispatcher::give_to_another(PendingRequest& request, Step& step) {
   WorkerInfo& refuser = *request.worker;
-  ++counters_.refused;
-  if (request.avoided.size() == PendingRequest::avoided_max) {
-    request.avoided.erase(request.avoided.begin());
-  }
-  request.avoided.push_back({refuser.session, step.now + options_.heartbeat_interval});
+  request.avoid(refuser.session, step.now + options_.heartbeat_interval, step.now);
   requests_.unbind(request, step.now);
   request.phase = Phase::waiting;
   request.in_front = true;
@@ -282,7 +280,7 @@ void Dispatcher::break_stream(PendingRequest& request, std::string sentence, boo
 // ---- it ends ---------------------------------------------------------------------------------
 
 void Dispatcher::fail(PendingRequest& request, Verdict verdict, bool worker_lives, Step& step) {
-  ++counters_.errors[verdict.code];
+  counters_.count_error(verdict.code);
   step.out.push_back(
       SendToClient{request.client, make_error(wire(request.id), verdict, request.worker)});
   if (request.in_room) waiting_.remove(request);

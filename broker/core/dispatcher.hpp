@@ -57,6 +57,14 @@ class Dispatcher {
   void fail_by_worker(PendingRequest& request, const Error& error, Header&& header,
                       Payload&& payload, Step& step);
 
+  // It was never delivered to its worker, or refused there before anything was begun: another
+  // worker gets it, before all that wait in the usual way (section 5). REQUIRES: no part has come.
+  void give_to_another(PendingRequest& request, Step& step);
+
+  // What its worker said about it cannot be read, or contradicts the protocol: WORKER_LOST. Unless
+  // the worker has ended it thereby (`slot_free`), it is sent a CANCEL.
+  void break_stream(PendingRequest& request, std::string sentence, bool slot_free, Step& step);
+
   // The worker may be able to take more than before: gives it what waits for it.
   void fill(WorkerInfo& worker, Step& step);
 
@@ -67,6 +75,9 @@ class Dispatcher {
   // A waiting request whose time has come for another look: no longer avoiding a worker, or held
   // for nobody long enough.
   void look_again(PendingRequest& request, Step& step);
+
+  // Frees the slot of an attempt whose client has its answer, and gives it to who waits.
+  void free_slot(PendingRequest& request, Step& step);
 
   // Frees the slot of an attempt that will never end by itself, after its client was answered.
   void drop_attempt(PendingRequest& request, Step& step);
@@ -80,11 +91,8 @@ class Dispatcher {
   void place(PendingRequest& request, bool fresh, Step& step);
   void bind(PendingRequest& request, WorkerInfo& worker, Step& step);
   void hold_or_answer(PendingRequest& request, Step& step);
-  void give_to_another(PendingRequest& request, Step& step);
-  void break_stream(PendingRequest& request, std::string sentence, bool slot_free, Step& step);
   // The client's side ends here, and only here.
   void close(PendingRequest& request, std::string_view end, std::string_view reason, Step& step);
-  void free_slot(PendingRequest& request, Step& step);
   [[nodiscard]] Error make_error(WireId id, const Verdict& verdict, const WorkerInfo* worker) const;
 
   const ControllerOptions& options_;

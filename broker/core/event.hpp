@@ -3,6 +3,7 @@
 // What can happen to a Controller: all of its input. The shell turns frames and failures into
 // these.
 
+#include <optional>
 #include <variant>
 
 #include "protocol/codec.hpp"
@@ -50,10 +51,12 @@ struct WorkerFault {
   Fault fault;
 };
 
-// A message that the backend could not deliver: the session of that connection is broken (section
-// 6).
+// A message that the backend could not deliver: the session of that connection is broken
+// (section 6). `undelivered`: the message was this attempt's REQUEST, so nothing can have been
+// begun.
 struct WorkerUnreachable {
   WorkerConnection worker;
+  std::optional<BrokerId> undelivered{};
 };
 
 // A message that was dropped unread, because its sender chose a routing id of its own (section 1).

@@ -9,6 +9,7 @@ void check_waiting(const PendingRequest& request, const WorkerRegistry& workers,
                    const NoWorkerHandler& no_worker, Time now) {
   CHECK(!request.at_worker(), "a waiting request is at a worker");
   CHECK(request.in_room, "a waiting request is not in the waiting room");
+  if (request.deadline() <= now) return;  // the next Tick decides on it
   for (const WorkerInfo* worker : workers.serving(request.model)) {
     CHECK(!worker->can_take() || !worker->fits(request.require) ||
               request.avoids(worker->session, now),

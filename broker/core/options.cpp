@@ -45,12 +45,9 @@ std::string words(std::uint64_t amount) {
 }
 
 // A size in bytes, to be told as one.
-struct Bytes {
-  std::uint64_t count;
-  friend auto operator<=>(const Bytes&, const Bytes&) = default;
-};
+enum class Bytes : std::uint64_t {};
 std::string words(Bytes bytes) {
-  return in_units(bytes.count, size_units);
+  return in_units(static_cast<std::uint64_t>(bytes), size_units);
 }
 
 class Validation {
@@ -113,17 +110,19 @@ std::vector<OptionFault> ControllerOptions::validate() const {
   check.range<Duration>("requests.idle_timeout", idle_timeout, Duration{0}, request_max);
   check.range<std::uint64_t>("queue.depth_max", queue_depth_max, 0, 1'000'000);
   check.range<Duration>("no_worker.wait", no_worker_wait, Duration{0}, hours{1});
-  check.range<Bytes>("limits.header_bytes_max", {limits.header_bytes}, {4 * kib}, {16 * mib});
-  check.range<Bytes>("limits.frame_bytes_max", {limits.frame_bytes}, {kib}, {4 * gib});
-  check.range<Bytes>("limits.message_bytes_max", {limits.message_bytes}, {4 * kib}, {16 * gib});
-  check.at_most<Bytes>("limits.header_bytes_max", {limits.header_bytes}, "limits.message_bytes_max",
-                       {limits.message_bytes});
-  check.at_most<Bytes>("limits.frame_bytes_max", {limits.frame_bytes}, "limits.message_bytes_max",
-                       {limits.message_bytes});
+  check.range("limits.header_bytes_max", Bytes{limits.header_bytes}, Bytes{4 * kib},
+              Bytes{16 * mib});
+  check.range("limits.frame_bytes_max", Bytes{limits.frame_bytes}, Bytes{kib}, Bytes{4 * gib});
+  check.range("limits.message_bytes_max", Bytes{limits.message_bytes}, Bytes{4 * kib},
+              Bytes{16 * gib});
+  check.at_most("limits.header_bytes_max", Bytes{limits.header_bytes}, "limits.message_bytes_max",
+                Bytes{limits.message_bytes});
+  check.at_most("limits.frame_bytes_max", Bytes{limits.frame_bytes}, "limits.message_bytes_max",
+                Bytes{limits.message_bytes});
   check.range<std::uint64_t>("limits.frames_max", limits.frames, 2, 1024);
-  check.range<Bytes>("limits.held_bytes_max", {held_bytes_max}, {mib}, {1024 * gib});
-  check.at_most<Bytes>("limits.message_bytes_max", {limits.message_bytes}, "limits.held_bytes_max",
-                       {held_bytes_max});
+  check.range("limits.held_bytes_max", Bytes{held_bytes_max}, Bytes{mib}, Bytes{1024 * gib});
+  check.at_most("limits.message_bytes_max", Bytes{limits.message_bytes}, "limits.held_bytes_max",
+                Bytes{held_bytes_max});
   check.range<std::uint64_t>("limits.outstanding_per_client_max", outstanding_per_client_max, 1,
                              10'000'000);
   return check.take();

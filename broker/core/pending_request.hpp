@@ -30,7 +30,8 @@ struct PendingRequest {
     SessionId session;
     Time until;
   };
-  static constexpr std::size_t avoided_max = 16;  // beyond: the oldest is forgotten
+  // That many at once: it goes to nobody until the first of them may be tried again.
+  static constexpr std::size_t avoided_max = 16;
 
   RequestNumber number;
   ClientConnection client;
@@ -71,8 +72,22 @@ struct PendingRequest {
   [[nodiscard]] bool at_worker() const { return worker != nullptr; }
 
   [[nodiscard]] bool avoids(SessionId session, Time now) const {
+    const auto lasting = [now](const Avoided& a) { return now < a.until; };
+    if (avoided.size() >= avoided_max && std::all_of(avoided.begin(), avoided.end(), lasting)) {
+      return true;
+    }
     return std::any_of(avoided.begin(), avoided.end(),
-                       [&](const Avoided& a) { return a.session == session && now < a.until; });
+                       [&](const Avoided& a) { return a.session == session && lasting(a); });
+  }
+
+  void forget_avoided(Time now) {
+    std::erase_if(avoided, [now](const Avoided& a) { return a.until <= now; });
+  }
+
+  void avoid(SessionId session, Time end, Time now) {
+    forget_avoided(now);
+    std::erase_if(avoided, [session](const Avoided& a) { return a.session == session; });
+    avoided.push_back({session, end});
   }
 
   // When something is to be decided about it if nothing happens before.

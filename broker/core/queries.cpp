@@ -89,7 +89,7 @@ Value gone_row(const GoneWorker& worker, Time now) {
                     {"state", Value{"gone"}},
                     {"suspect", Value{false}},
                     {"broken", Value{false}},
-                    {"models", names_of(worker.models)},
+                    {"models", strings(worker.models)},
                     {"slots", Value{worker.slots}},
                     {"in_flight", Value{0}},
                     {"queue_length", Value{0}},
@@ -97,7 +97,7 @@ Value gone_row(const GoneWorker& worker, Time now) {
                     {"idle", Value{0}},
                     {"served", Value{worker.served}},
                     {"failed", Value{worker.failed}},
-                    {"labels", labels_of(worker.labels)},
+                    {"labels", Value{Value::Map{}}},
                     {"version", Value{worker.version}},
                     {"gone", Value{to_wire_ms(now - worker.at)}},
                     {"reason", Value{worker.reason}}};
@@ -147,6 +147,7 @@ Value answer_stats(const Census& census) {
   for (const auto& [code, count] : counters.errors) {
     errors.emplace_back(error_name(code), Value{count});
   }
+  if (counters.other_errors > 0) errors.emplace_back("OTHER", Value{counters.other_errors});
   std::array<std::uint64_t, 4> states{};
   std::uint64_t suspect = 0;
   std::uint64_t broken = 0;
@@ -188,6 +189,7 @@ Value answer_stats(const Census& census) {
                               {"dismissed", Value{counters.dismissed}}}},
       {"dropped", Value::Map{{"late", Value{counters.late}},
                              {"unbound", Value{counters.unbound}},
+                             {"hasty", Value{counters.hasty_workers}},
                              {"orphans", Value{counters.orphans}},
                              {"refused", Value{counters.refused}}}},
       {"faults",

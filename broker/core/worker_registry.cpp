@@ -1,5 +1,6 @@
 #include "broker/core/worker_registry.hpp"
 
+#include "broker/core/text.hpp"
 #include "protocol/check.hpp"
 
 namespace muster::broker {
@@ -59,6 +60,12 @@ void WorkerRegistry::rebind(WorkerInfo& worker, WorkerConnection connection) {
 }
 
 void WorkerRegistry::set_models(WorkerInfo& worker, std::vector<ModelDescription> models) {
+  // Named twice is served once; a model's own name is no alias of it.
+  std::set<std::string> seen;
+  std::erase_if(models, [&](const ModelDescription& m) { return !seen.insert(m.name).second; });
+  for (ModelDescription& model : models) {
+    std::erase(model.aliases, model.name);
+  }
   if (models == worker.models) return;
   unindex_models(worker);
   worker.models = std::move(models);
@@ -75,15 +82,18 @@ void WorkerRegistry::remove(WorkerInfo& worker, std::string reason, Time now) {
   CHECK(worker.holds.empty(), "a worker was removed with requests still bound to it");
   gone_.push_front(GoneWorker{.name = worker.name,
                               .instance = worker.instance,
-                              .models = worker.models,
-                              .labels = worker.labels,
+                              .models = {},
                               .version = worker.version,
                               .slots = worker.slots,
                               .speed = worker.speed,
                               .served = worker.served,
                               .failed = worker.failed,
                               .at = now,
-                              .reason = std::move(reason)});
+                              .reason = cut_to(std::move(reason), gone_reason_bytes_max)});
+  for (const ModelDescription& model : worker.models) {
+    if (gone_.front().models.size() == gone_models_max) break;
+    gone_.front().models.push_back(model.name);
+  }
   while (gone_.size() > gone_max || (!gone_.empty() && now - gone_.back().at > gone_kept)) {
     gone_.pop_back();
   }

@@ -27,8 +27,7 @@ namespace muster::broker {
 struct GoneWorker {
   std::string name;
   Instance instance;
-  std::vector<ModelDescription> models;
-  StringMap labels;
+  std::vector<std::string> models;  // the first gone_models_max of them, by name
   std::string version;
   std::uint64_t slots = 0;
   double speed = 1.0;
@@ -43,6 +42,8 @@ class WorkerRegistry {
   using ByName = std::map<std::string, std::unique_ptr<WorkerInfo>, std::less<>>;
 
   static constexpr std::size_t gone_max = 1024;  // beyond: the oldest is forgotten
+  static constexpr std::size_t gone_models_max = 16;
+  static constexpr std::size_t gone_reason_bytes_max = 256;
   static constexpr Duration gone_kept = std::chrono::hours{1};
   static constexpr std::size_t names_remembered_max =
       16384;  // beyond: no further name is remembered

@@ -3,21 +3,49 @@
 #include <algorithm>
 #include <set>
 
-#include "protocol/check.hpp"
+#include "broker/core/text.hpp"
 
 namespace muster::broker {
 namespace {
 
+// docs/protocol.md, section 3.
+constexpr std::uint64_t final_type = 0x12;
+constexpr std::uint64_t error_type = 0x13;
 constexpr std::uint64_t register_type = 0x21;
+
+// What a description may hold beside the limits of the wire: it is kept for as long as the worker
+// lives and told in every answer to `workers`.
+constexpr std::size_t models_max = 256;
+constexpr std::size_t aliases_max = 1024;  // of all models together
+constexpr std::size_t labels_max = 64;
+constexpr std::size_t text_bytes_max = 256;  // a label's value; the version
+
+std::optional<std::string> too_much(const std::vector<ModelDescription>& models) {
+  std::size_t aliases = 0;
+  for (const ModelDescription& model : models)
+    aliases += model.aliases.size();
+  if (models.size() <= models_max && aliases <= aliases_max) return std::nullopt;
+  return "a worker may serve at most " + std::to_string(models_max) + " models with " +
+         std::to_string(aliases_max) + " aliases; this one names " + std::to_string(models.size()) +
+         " with " + std::to_string(aliases);
+}
+
+std::optional<std::string> too_much(const WorkerDescription& info) {
+  if (info.labels.size() > labels_max) {
+    return "a worker may have at most " + std::to_string(labels_max) + " labels; this one has " +
+           std::to_string(info.labels.size());
+  }
+  const std::string bytes = " is over " + std::to_string(text_bytes_max) + " bytes";
+  for (const auto& [name, value] : info.labels) {
+    if (value.size() > text_bytes_max) return "the label " + in_quotes(name) + bytes;
+  }
+  if (info.version.size() > text_bytes_max) return "the version" + bytes;
+  return too_much(info.models);
+}
 
 void note(const WorkerInfo& worker, std::string_view what, std::string detail, bool alarming,
           Step& step) {
   step.out.push_back(WorkerNote{what, worker.name, std::move(detail), alarming});
-}
-
-std::string seconds(Duration d) {
-  const auto tenths = d.count() / 100'000;
-  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
 }
 
 std::string listed(const std::vector<std::string>& names) {
@@ -66,10 +94,14 @@ void WorkerSessions::said(WorkerSaid&& event, Step& step) {
   }
   if (worker == nullptr) {
     ++counters_.unbound;
-    if (may_answer(event.from, step.now)) {
+    if (may_be_told_to_register(event.from, step.now)) {
       step.out.push_back(SendToWorker{event.from, Reregister{}});
     }
     return;
+  }
+  // A connection that was given up because it took nothing, and lives: the session can be mended.
+  if (worker->broken && may_be_told_to_register(event.from, step.now)) {
+    step.out.push_back(SendToWorker{event.from, Reregister{}});
   }
   if (auto* heartbeat = std::get_if<WorkerHeartbeat>(&event.message)) {
     return on_heartbeat(*worker, std::move(*heartbeat), step);
@@ -101,6 +133,12 @@ void WorkerSessions::on_answer(WorkerInfo& worker, WorkerSaid&& event, Step& ste
     }
   } else if (const auto* error = std::get_if<Error>(&event.message)) {
     if (PendingRequest* request = held(error->id)) {
+      // Its next heartbeat says how things are; until then it must not be given what waits.
+      const bool server_gone = error->code == ErrorCode::server_gone;
+      if (server_gone && worker.state == WorkerState::ready) {
+        set_state(worker, WorkerState::unhealthy, step);
+        dispatcher_.recheck(worker.names, step);
+      }
       dispatcher_.fail_by_worker(*request, *error, std::move(event.header),
                                  std::move(event.payload), step);
     }
@@ -115,8 +153,14 @@ void WorkerSessions::on_heartbeat(WorkerInfo& worker, WorkerHeartbeat&& heartbea
   worker.kv_cache_usage = heartbeat.kv_cache_usage;
   const bool other_state = worker.state != heartbeat.state;
   set_state(worker, heartbeat.state, step);
-  const bool other_models =
-      heartbeat.models && set_models(worker, std::move(*heartbeat.models), step);
+  bool other_models = false;
+  if (heartbeat.models) {
+    if (const auto why = too_much(*heartbeat.models)) {
+      note(worker, "updated", "its new models are not taken: " + *why, true, step);
+    } else {
+      other_models = set_models(worker, std::move(*heartbeat.models), step);
+    }
+  }
   if (other_state || other_models) return changed(worker, step);
   dispatcher_.fill(worker, step);
 }
@@ -130,16 +174,19 @@ void WorkerSessions::fault(const WorkerFault& event, Step& step) {
                                .fault = event.fault});
   if (worker == nullptr) {
     ++counters_.unbound;
-    if (!may_answer(event.from, step.now)) return;
     if (event.fault.type == register_type) {
+      if (!may_register(event.from, step.now)) return;
       return dismiss(event.from, ErrorCode::bad_request, event.fault.what, step);
     }
-    step.out.push_back(SendToWorker{event.from, Reregister{}});
+    if (may_be_told_to_register(event.from, step.now)) {
+      step.out.push_back(SendToWorker{event.from, Reregister{}});
+    }
     return;
   }
   if (checker_.heard(*worker, step.now)) changed(*worker, step);
   // A peer of a later version may say what this one does not know: that is no fault of its own.
   if (event.fault.reason == FaultReason::unknown_type) return;
+  end_by_fault(*worker, event.fault, step);
   if (step.now - worker->malformed_since > options_.expiry()) {
     worker->malformed_since = step.now;
     worker->malformed = 0;
@@ -150,16 +197,40 @@ void WorkerSessions::fault(const WorkerFault& event, Step& step) {
   end(*worker, "dismissed", reason::dismissed, "its messages kept being malformed", step);
 }
 
+// A part or an end that cannot be read leaves a request that can't go on: its client is told now.
+void WorkerSessions::end_by_fault(const WorkerInfo& worker, const Fault& fault, Step& step) {
+  if (!fault.id) return;
+  PendingRequest* request = requests_.find(BrokerId{fault.id->value});
+  if (request == nullptr || request->worker != &worker) return;
+  const bool slot_free = fault.type == final_type || fault.type == error_type;
+  if (request->phase != Phase::answered) {
+    return dispatcher_.break_stream(*request, "sent what cannot be read: " + fault.what, slot_free,
+                                    step);
+  }
+  if (slot_free) dispatcher_.free_slot(*request, step);
+}
+
 // ---- sessions ----------------------------------------------------------------------------------
 
 void WorkerSessions::on_register(WorkerConnection connection, WorkerDescription&& info,
                                  Step& step) {
+  if (!may_register(connection, step.now)) {
+    ++counters_.hasty_workers;
+    return;
+  }
+  if (const auto why = too_much(info))
+    return dismiss(connection, ErrorCode::bad_request, *why, step);
   WorkerInfo* bound = workers_.find(connection);
+  if (bound != nullptr && bound->name == info.worker && info.instance < bound->instance) {
+    return dismiss(connection, ErrorCode::replaced,
+                   "a newer instance is registered on this very connection", step);
+  }
   if (bound != nullptr && (bound->name != info.worker || bound->instance != info.instance)) {
     end(*bound, "replaced", reason::deregistered,
         "its connection registered as \"" + info.worker + "\" anew", step);
     bound = nullptr;
   }
+  if (bound != nullptr && bound->broken) return resume(*bound, connection, std::move(info), step);
   if (bound != nullptr) {
     step.out.push_back(SendToWorker{connection, Registered{terms()}});
     return apply(*bound, std::move(info), step);
@@ -202,11 +273,12 @@ void WorkerSessions::begin(WorkerConnection connection, WorkerDescription&& info
 void WorkerSessions::resume(WorkerInfo& worker, WorkerConnection connection,
                             WorkerDescription&& info, Step& step) {
   ++counters_.resumed;
-  workers_.rebind(worker, connection);
+  if (worker.connection != connection) workers_.rebind(worker, connection);
   worker.broken = false;
   checker_.heard(worker, step.now);
   note(worker, "resumed",
-       "on a new connection, with " + std::to_string(info.active.size()) + " requests in hand",
+       "its connection is renewed; it has " + std::to_string(info.active.size()) +
+           " requests in hand",
        false, step);
   step.out.push_back(SendToWorker{connection, Registered{terms()}});
   reconcile(worker, info.active, step);
@@ -229,9 +301,13 @@ void WorkerSessions::reconcile(WorkerInfo& worker, const std::vector<BrokerId>& 
                           step);
   }
   for (const BrokerId id : working) {
-    if (requests_.find(id) != nullptr) continue;
-    ++counters_.orphans;
-    requests_.adopt(worker, id, step.now);
+    if (const PendingRequest* known = requests_.find(id)) {
+      // What was cancelled meanwhile: the CANCEL may have been lost with the connection.
+      if (known->worker != &worker || known->phase != Phase::answered) continue;
+    } else {
+      ++counters_.orphans;
+      requests_.adopt(worker, id, step.now);
+    }
     step.out.push_back(SendToWorker{worker.connection, Cancel{WireId{id.value}}});
   }
 }
@@ -289,31 +365,45 @@ void WorkerSessions::dismiss(WorkerConnection connection, ErrorCode code, std::s
   step.out.push_back(SendToWorker{connection, Dismiss{code, std::move(sentence)}});
 }
 
-bool WorkerSessions::may_answer(WorkerConnection stranger, Time now) {
-  const auto [last, fresh] = answered_.try_emplace(stranger, now);
-  if (!fresh) {
-    if (now - last->second < options_.heartbeat_interval) return false;
-    last->second = now;
-    return true;
+WorkerSessions::Answered& WorkerSessions::answered(WorkerConnection connection, Time now) {
+  const auto [entry, fresh] = answered_.try_emplace(connection, Answered{.since = now});
+  if (fresh) {
+    answered_order_.push_back(connection);
+    if (answered_order_.size() > answered_max) {
+      answered_.erase(answered_order_.front());
+      answered_order_.pop_front();
+    }
+  } else if (now - entry->second.since >= options_.heartbeat_interval) {
+    entry->second = Answered{.since = now};
   }
-  answered_order_.push_back(stranger);
-  if (answered_order_.size() > strangers_max) {
-    answered_.erase(answered_order_.front());
-    answered_order_.pop_front();
-  }
-  return true;
+  return entry->second;
+}
+
+bool WorkerSessions::may_register(WorkerConnection connection, Time now) {
+  return ++answered(connection, now).registers <= registers_max;
+}
+
+bool WorkerSessions::may_be_told_to_register(WorkerConnection connection, Time now) {
+  return !std::exchange(answered(connection, now).reregister, true);
 }
 
 // ---- liveness ----------------------------------------------------------------------------------
 
-void WorkerSessions::unreachable(WorkerConnection connection, Step& step) {
-  WorkerInfo* worker = workers_.find(connection);
-  if (worker == nullptr || worker->broken) return;
-  ++counters_.broken;
-  worker->broken = true;
-  broken_.push_back(worker->session);
-  note(*worker, "broken", "its connection is gone; it takes no requests until it is back", true,
-       step);
+void WorkerSessions::unreachable(const WorkerUnreachable& event, Step& step) {
+  WorkerInfo* worker = workers_.find(event.worker);
+  if (worker != nullptr && !worker->broken) {
+    ++counters_.broken;
+    worker->broken = true;
+    broken_.push_back(worker->session);
+    note(*worker, "broken", "its connection is gone; it takes no requests until it is back", true,
+         step);
+    changed(*worker, step);
+  }
+  if (!event.undelivered) return;
+  PendingRequest* request = requests_.find(*event.undelivered);
+  if (request == nullptr) return;
+  if (request->phase == Phase::sent) return dispatcher_.give_to_another(*request, step);
+  dispatcher_.drop_attempt(*request, step);
 }
 
 void WorkerSessions::tick(bool backend_empty, Step& step) {
@@ -323,14 +413,15 @@ void WorkerSessions::tick(bool backend_empty, Step& step) {
   }
   for (const WorkerInfo* worker : due.suspect) {
     note(*worker, "suspect",
-         "nothing heard for " + seconds(WorkerStatusChecker::silence(*worker, step.now)) +
+         "nothing heard for " + in_seconds(WorkerStatusChecker::silence(*worker, step.now)) +
              "; it is chosen last",
          true, step);
   }
   for (WorkerInfo* worker : due.expired) {
     ++counters_.expired;
     end(*worker, "expired", reason::expired,
-        "nothing was heard of it for " + seconds(WorkerStatusChecker::silence(*worker, step.now)),
+        "nothing was heard of it for " +
+            in_seconds(WorkerStatusChecker::silence(*worker, step.now)),
         step);
   }
   if (!backend_empty) return;

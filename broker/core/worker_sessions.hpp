@@ -21,8 +21,10 @@ class WorkerSessions {
  public:
   // Malformed messages of one session within one expiry time, beyond which it is dismissed.
   static constexpr std::uint64_t malformed_max = 10;
-  // Connections without a session that are remembered as answered; beyond, the oldest is forgotten.
-  static constexpr std::size_t strangers_max = 4096;
+  // REGISTERs of one connection within one interval, beyond which they are dropped unanswered.
+  static constexpr std::uint32_t registers_max = 8;
+  // Connections that are remembered as answered; beyond, the oldest is forgotten.
+  static constexpr std::size_t answered_max = 4096;
 
   WorkerSessions(const ControllerOptions& options, Instance broker, WorkerRegistry& workers,
                  InFlightTable& requests, const WaitingRoom& waiting, Dispatcher& dispatcher,
@@ -30,7 +32,7 @@ class WorkerSessions {
 
   void said(WorkerSaid&& event, Step& step);
   void fault(const WorkerFault& event, Step& step);
-  void unreachable(WorkerConnection connection, Step& step);
+  void unreachable(const WorkerUnreachable& event, Step& step);
   void tick(bool backend_empty, Step& step);
 
   [[nodiscard]] Time next_deadline() const { return checker_.next_deadline(); }
@@ -53,8 +55,18 @@ class WorkerSessions {
            const std::string& sentence, Step& step);
   void dismiss(WorkerConnection connection, ErrorCode code, std::string sentence, Step& step);
   void send_heartbeat(const WorkerInfo& worker, Step& step);
-  // Whether a connection without a session may be answered now: once an interval.
-  [[nodiscard]] bool may_answer(WorkerConnection stranger, Time now);
+  void end_by_fault(const WorkerInfo& worker, const Fault& fault, Step& step);
+
+  // What a connection was answered within the present interval, so that no peer can make the broker
+  // say more than it reads.
+  struct Answered {
+    Time since;
+    std::uint32_t registers = 0;
+    bool reregister = false;
+  };
+  [[nodiscard]] Answered& answered(WorkerConnection connection, Time now);
+  [[nodiscard]] bool may_register(WorkerConnection connection, Time now);
+  [[nodiscard]] bool may_be_told_to_register(WorkerConnection connection, Time now);
 
   const ControllerOptions& options_;
   Instance broker_;
@@ -66,7 +78,7 @@ class WorkerSessions {
   Counters& counters_;
   WorkerStatusChecker checker_;
   std::vector<SessionId> broken_;  // what they hold is lost once the backend is read empty
-  std::unordered_map<WorkerConnection, Time> answered_;
+  std::unordered_map<WorkerConnection, Answered> answered_;
   std::deque<WorkerConnection> answered_order_;
 };
 

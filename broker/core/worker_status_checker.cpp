@@ -5,6 +5,13 @@
 #include "protocol/check.hpp"
 
 namespace muster::broker {
+namespace {
+
+// Shorter than this no turn of the broker counts as a pause of its own, however short the interval:
+// under load turns may take so long, and somebody must be judged then too.
+constexpr Duration pause_min = std::chrono::milliseconds{100};
+
+}  // namespace
 
 void WorkerStatusChecker::watch(const WorkerInfo& worker, Time now) {
   const Watch watch{.judge_at = now + options_.heartbeat_interval * 3 / 2,
@@ -31,7 +38,9 @@ bool WorkerStatusChecker::heard(WorkerInfo& worker, Time now) {
 WorkerStatusChecker::Due WorkerStatusChecker::tick(Time now, bool all_read,
                                                    WorkerRegistry& workers) {
   const Duration interval = options_.heartbeat_interval;
-  if (now - last_tick_ > interval * 3 / 2) judge_from_ = now + interval;
+  if (now - last_tick_ > std::max<Duration>(interval * 3 / 2, pause_min)) {
+    judge_from_ = now + interval;
+  }
   last_tick_ = now;
   // Under a load that never lets the sockets run empty, judge by a time that lags: late, not never.
   read_up_to_ = all_read ? now : std::max(read_up_to_, now - options_.expiry());

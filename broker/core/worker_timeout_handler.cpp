@@ -2,16 +2,9 @@
 
 #include <vector>
 
+#include "broker/core/text.hpp"
+
 namespace muster::broker {
-namespace {
-
-std::string seconds(Duration d) {
-  const auto tenths = (d.count() + 50'000) / 100'000;
-  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
-}
-
-}  // namespace
-
 void WorkerTimeoutHandler::lose_all(WorkerInfo& worker, std::string_view reason,
                                     const std::string& sentence, Step& step) {
   std::vector<PendingRequest*> held;
@@ -40,7 +33,7 @@ void WorkerTimeoutHandler::out_of_time(PendingRequest& request, Step& step) {
   const auto fail = [&](std::string_view reason, bool retryable, const std::string& sentence) {
     dispatcher_.fail(request, {ErrorCode::worker_timeout, reason, retryable, sentence}, true, step);
   };
-  const std::string after = " within " + seconds(step.now - request.received);
+  const std::string after = " within " + in_seconds(step.now - request.received);
   const std::string at_worker =
       request.at_worker() ? "worker \"" + request.worker->name + "\" " : std::string{};
   switch (request.phase) {
@@ -57,7 +50,7 @@ void WorkerTimeoutHandler::out_of_time(PendingRequest& request, Step& step) {
       if (step.now >= request.until)
         return fail(reason::running, false, at_worker + "did not finish" + after);
       return fail(reason::idle, false,
-                  at_worker + "sent nothing for " + seconds(request.idle_timeout) +
+                  at_worker + "sent nothing for " + in_seconds(request.idle_timeout) +
                       " in the middle of an answer");
     case Phase::answered:
       return;

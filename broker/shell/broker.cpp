@@ -14,15 +14,22 @@ namespace {
 using transport::Sent;
 
 // How much one turn reads of each socket: some milliseconds of work, after which deadlines and the
-// other socket get their turn.
+// other socket get their turn. What a message costs to read goes by its header.
 constexpr int messages_a_turn = 1000;
+constexpr std::size_t header_bytes_a_turn = 1024 * 1024;
+// What a QUERY is charged as: its answer tells of the whole cluster.
+constexpr std::size_t query_cost = 64 * 1024;
 
-// Messages that libzmq may hold for one client; beyond, they wait in its outbox, where their bytes
-// are counted. In between only their number is bounded.
-constexpr int client_high_water = 1000;
+// Messages that libzmq may hold for one worker. Its slots bound the requests among them; a worker
+// that takes none of the rest is given up as if it were gone.
+constexpr int worker_high_water = 4 * static_cast<int>(slots_max);
 
-// How soon a client that was full is tried again.
-constexpr Duration outbox_retry = std::chrono::milliseconds{10};
+// Messages that libzmq may hold for one client, whatever their size. Low, because beyond it they
+// wait in the client's outbox, where bytes are counted: measured, that costs next to nothing.
+constexpr int client_high_water = 200;
+
+// How soon a client that was full is tried again: nothing tells when there is room.
+constexpr Duration outbox_retry = std::chrono::milliseconds{2};
 
 // A stopping broker keeps its connections for so long after the last word to a client: of a
 // connection that breaks, libzmq's other end drops what its owner has not read yet.
@@ -47,7 +54,7 @@ Broker::Broker(transport::Context& context, const BrokerOptions& options,
                           .send_high_water = client_high_water,
                           .zmtp_heartbeats = true}),
       backend_(context, {.limits = options.controller.limits,
-                         .send_high_water = 0,  // a worker's slots bound what it is sent
+                         .send_high_water = worker_high_water,
                          .zmtp_heartbeats = false}),
       controller_(std::move(controller)),
       client_decoder_(options.controller.limits),
@@ -105,7 +112,10 @@ Broker::Ended Broker::run(transport::StopSignals* signals) {
       break;
     }
     turn();
-    if (stopping_ && now_ >= stopped_at()) break;
+    if (stopping_ && now_ >= stopped_at()) {
+      if (!controller_->idle() || !outbox_.empty()) ended = Ended::at_once;
+      break;
+    }
     if (!more_to_read_) poller_.wait(now_, wake_at());
   }
   if (signals != nullptr) poller_.remove(signals->fd());
@@ -127,15 +137,18 @@ void Broker::turn() {
 }
 
 bool Broker::read_backend() {
-  for (int i = 0; i < messages_a_turn; ++i) {
+  std::size_t bytes = 0;
+  for (int i = 0; i < messages_a_turn && bytes < header_bytes_a_turn; ++i) {
     if (!backend_.receive(incoming_)) return true;
+    bytes += incoming_.header.size();
     if (incoming_.foreign_identity) {
       notes_.foreign_peer(true, now_);
       step(ForeignPeer{.on_backend = true});
       continue;
     }
     const WorkerConnection from{incoming_.peer};
-    auto decoded = worker_decoder_.from_worker(incoming_.header, incoming_.payload);
+    auto decoded =
+        worker_decoder_.from_worker(incoming_.header, incoming_.payload, incoming_.dropped_frames);
     if (decoded) {
       step(WorkerSaid{from,
                       std::move(decoded->message),
@@ -149,16 +162,20 @@ bool Broker::read_backend() {
 }
 
 bool Broker::read_frontend() {
-  for (int i = 0; i < messages_a_turn; ++i) {
+  std::size_t bytes = 0;
+  for (int i = 0; i < messages_a_turn && bytes < header_bytes_a_turn; ++i) {
     if (!frontend_.receive(incoming_)) return true;
+    bytes += incoming_.header.size();
     if (incoming_.foreign_identity) {
       notes_.foreign_peer(false, now_);
       step(ForeignPeer{.on_backend = false});
       continue;
     }
     const ClientConnection from{incoming_.peer};
-    auto decoded = client_decoder_.from_client(incoming_.header, incoming_.payload);
+    auto decoded =
+        client_decoder_.from_client(incoming_.header, incoming_.payload, incoming_.dropped_frames);
     if (decoded) {
+      if (std::holds_alternative<Query>(decoded->message)) bytes += query_cost;
       step(ClientSaid{from,
                       std::move(decoded->message),
                       {std::move(incoming_.header), decoded->id},
@@ -172,8 +189,8 @@ bool Broker::read_frontend() {
 
 void Broker::flush_outbox() {
   if (outbox_.empty()) return;
-  const auto lost = outbox_.flush(
-      now_, [this](ClientConnection to, Frame&& header, Payload&& payload) {
+  const auto lost =
+      outbox_.flush(now_, [this](ClientConnection to, Frame&& header, Payload&& payload) {
         return to_frontend(to, std::move(header), std::move(payload));
       });
   for (const auto& [client, cut_off] : lost)
@@ -211,7 +228,7 @@ void Broker::step(Event&& event) {
       std::visit([this](auto& a) { perform(a); }, action);
   };
   perform_all(std::move(event));
-  // Each peer is found gone at most once a turn, so this ends.
+  // Each peer is found gone once a turn, and each attempt is undelivered once: this ends.
   while (!failures_.empty()) {
     Event failed = std::move(failures_.front());
     failures_.pop_front();
@@ -229,12 +246,12 @@ void Broker::perform(RelayToClient& action) {
 }
 
 void Broker::perform(SendToWorker& action) {
-  send(action.to, encode(action.message), {});
+  send(action.to, encode(action.message), {}, std::nullopt);
 }
 
 void Broker::perform(RelayToWorker& action) {
   send(action.to, with_id(std::move(action.header.frame), action.header.id, {action.id.value}),
-       std::move(action.payload));
+       std::move(action.payload), action.id);
 }
 
 Sent Broker::to_frontend(ClientConnection to, Frame&& header, Payload&& payload) {
@@ -258,13 +275,14 @@ void Broker::send(ClientConnection to, Frame&& header, Payload&& payload) {
   }
 }
 
-void Broker::send(WorkerConnection to, Frame&& header, Payload&& payload) {
-  if (workers_gone_.contains(to)) return;
-  const Sent sent = backend_.send(to.value, std::move(header), std::move(payload));
-  CHECK(sent != Sent::full, "a socket without a high-water mark is full");
-  if (sent == Sent::done) return;
+void Broker::send(WorkerConnection to, Frame&& header, Payload&& payload,
+                  std::optional<BrokerId> attempt) {
+  const bool known_gone = workers_gone_.contains(to);
+  if (!known_gone && backend_.send(to.value, std::move(header), std::move(payload)) == Sent::done) {
+    return;
+  }
   workers_gone_.insert(to);
-  failures_.push_back(WorkerUnreachable{to});
+  if (!known_gone || attempt) failures_.push_back(WorkerUnreachable{to, attempt});
 }
 
 void Broker::lose(ClientConnection client, bool cut_off) {

@@ -4,8 +4,9 @@
 //
 // One thread runs it. Each turn reads the clock once, reads both sockets empty up to a bound (the
 // backend first: it frees slots and proves life), lets the Controller step, performs its actions in
-// order, and sleeps until something comes or the Controller wants a Tick. Sends never wait: a worker
-// is sent no more than its slots allow, and what a client does not take is kept in its outbox.
+// order, and sleeps until something comes or the Controller wants a Tick. Sends never wait: a
+// worker is sent no more than its slots allow, and what a client does not take is kept in its
+// outbox.
 //
 //   transport::Context context;
 //   Broker broker(context, options, std::move(controller));
@@ -14,6 +15,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -47,7 +49,7 @@ class Broker {
 
   enum class Ended : std::uint8_t {
     in_order,  // everybody who was owed an answer has been sent one
-    at_once,   // it was asked to stop a second time: what was not sent is dropped
+    at_once,   // a second stop, or clients that did not take theirs in time: the rest is dropped
   };
   // Runs until stop() is called or, where signals are given, one of them comes.
   Ended run(transport::StopSignals* signals = nullptr);
@@ -77,7 +79,9 @@ class Broker {
   void perform(FaultNote& note) { notes_.write(note, now_); }
   [[nodiscard]] transport::Sent to_frontend(ClientConnection to, Frame&& header, Payload&& payload);
   void send(ClientConnection to, Frame&& header, Payload&& payload);
-  void send(WorkerConnection to, Frame&& header, Payload&& payload);
+  // `attempt`: the message is its REQUEST.
+  void send(WorkerConnection to, Frame&& header, Payload&& payload,
+            std::optional<BrokerId> attempt);
   void lose(ClientConnection client, bool cut_off);
 
   const BrokerOptions options_;
@@ -93,18 +97,18 @@ class Broker {
   transport::Wakeup stop_;
   transport::Poller poller_;
 
-  Time now_;                     // of this turn
-  bool more_to_read_ = false;    // a bound was hit: the next turn follows without a sleep
+  Time now_;                   // of this turn
+  bool more_to_read_ = false;  // a bound was hit: the next turn follows without a sleep
   transport::Incoming incoming_;
   std::vector<Action> actions_;
-  std::deque<Event> failures_;   // of sends: what the Controller is to be told after this step
+  std::deque<Event> failures_;  // of sends: what the Controller is to be told after this step
   // Who was found gone in this turn: told to the Controller once, and sent nothing more.
   std::unordered_set<ClientConnection> clients_gone_;
   std::unordered_set<WorkerConnection> workers_gone_;
 
   bool stopping_ = false;
-  Time stop_by_;                 // when it ends whatever is still to be sent
-  Time last_sent_;               // to a client
+  Time stop_by_;    // when it ends whatever is still to be sent
+  Time last_sent_;  // to a client
 };
 
 }  // namespace muster::broker

@@ -24,7 +24,7 @@
 namespace muster::broker {
 
 struct OutboxBounds {
-  std::uint64_t client_bytes = 64ull * 1024 * 1024;  // what may wait for one client
+  std::uint64_t client_bytes = 64ull * 1024 * 1024;   // what may wait for one client
   std::uint64_t total_bytes = 1024ull * 1024 * 1024;  // ... and for all of them
   Duration stall = std::chrono::seconds{5};           // how long a client may take nothing
 };

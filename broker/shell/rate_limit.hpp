@@ -14,8 +14,7 @@ namespace muster::broker {
 class RateLimit {
  public:
   // `burst` at once, then one every `refill`. REQUIRES: both are positive.
-  RateLimit(std::int64_t burst, Duration refill)
-      : burst_(burst), refill_(refill), tokens_(burst) {}
+  RateLimit(std::int64_t burst, Duration refill) : burst_(burst), refill_(refill), tokens_(burst) {}
 
   // Whether one more may be said now; if not, it counts as held back. `now` never goes back.
   [[nodiscard]] bool allow(Time now) {

@@ -67,7 +67,7 @@ ClientCore::ClientCore(CoreOptions options, Time now)
 
 void ClientCore::step(Event event, Time now, Actions& out) {
   const bool was_waiting = waiting();
-  std::visit([&](auto&& e) { on(std::move(e), now, out); }, std::move(event));
+  std::visit([&](auto& e) { on(std::move(e), now, out); }, event);
   if (!was_waiting) silent_since_ = now;
 }
 
@@ -344,8 +344,8 @@ void ClientCore::lose_sent(const std::string& why, bool cancel, Actions& out) {
 void ClientCore::on(BrokerSaid&& event, Time now, Actions& out) {
   silent_since_ = now;
   retry_pause_ = {};
-  std::visit([&](auto&& message) { heard(std::move(message), std::move(event.payload), now, out); },
-             std::move(event.message));
+  std::visit([&](auto& message) { heard(std::move(message), std::move(event.payload), now, out); },
+             event.message);
 }
 
 void ClientCore::on(BrokerFault&& event, Time now, Actions&) {

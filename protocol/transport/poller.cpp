@@ -54,7 +54,8 @@ void Poller::wait(Time now, Time deadline) {
   for (const int fd : fds_)
     items.push_back({nullptr, fd, ZMQ_POLLIN, 0});
   CHECK(!items.empty(), "a wait that nothing could end");
-  const int ready = zmq_poll(items.data(), static_cast<int>(items.size()), timeout_ms(now, deadline));
+  const int ready =
+      zmq_poll(items.data(), static_cast<int>(items.size()), timeout_ms(now, deadline));
   CHECK(ready >= 0 || errno == EINTR, "libzmq refused to poll");
 }
 

@@ -1,5 +1,6 @@
 #include "protocol/transport/socket.hpp"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -25,8 +26,8 @@ namespace {
 constexpr int linger_ms = 500;
 
 // Whole messages that libzmq reads ahead for each connection before it lets TCP push back. Every
-// loop reads its sockets empty each turn, so this is the depth of one turn's burst; kept low because
-// each may be a whole message of 64 MiB.
+// loop reads its sockets empty each turn, so this is the depth of one turn's burst; kept low
+// because each may be a whole message of 64 MiB.
 constexpr int receive_high_water = 1000;
 
 // What a DEALER holds for a broker that does not read. The owners keep what does not fit (`full`)
@@ -82,9 +83,8 @@ bool binds_ipv6(std::string_view endpoint) {
 bool connects_ipv6(std::string_view endpoint) {
   const auto host = tcp_host(endpoint);
   if (host.starts_with('[')) return true;
-  return host != "localhost" && std::any_of(host.begin(), host.end(), [](unsigned char c) {
-    return std::isalpha(c) != 0;
-  });
+  return host != "localhost" && std::any_of(host.begin(), host.end(),
+                                            [](unsigned char c) { return std::isalpha(c) != 0; });
 }
 
 // libzmq removes the socket file of whoever listens on an ipc endpoint already, without a word.
@@ -154,6 +154,14 @@ Context::Impl::~Impl() {
 Context::Context(int io_threads) : impl_(std::make_unique<Impl>(io_threads)) {}
 Context::~Context() = default;
 
+std::uint64_t raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  rlimit raised = limit;
+  raised.rlim_cur = limit.rlim_max;
+  return ::setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
+}
+
 // ---- Socket ------------------------------------------------------------------------------------
 
 Socket::Impl::Impl(Context& owner, int type, const WireLimits& wire_limits)
@@ -163,8 +171,9 @@ Socket::Impl::Impl(Context& owner, int type, const WireLimits& wire_limits)
   CHECK(zmq_msg_init(&peer_id) == 0, "libzmq can't make an empty message");
   set(ZMQ_LINGER, linger_ms);
   set(ZMQ_RCVHWM, receive_high_water);
-  set_wide(ZMQ_MAXMSGSIZE, static_cast<std::int64_t>(
-                               std::max(limits.frame_bytes, limits.header_bytes) + oversize_margin));
+  set_wide(ZMQ_MAXMSGSIZE,
+           static_cast<std::int64_t>(std::max(limits.frame_bytes, limits.header_bytes) +
+                                     oversize_margin));
   set(ZMQ_TCP_KEEPALIVE, 1);
   set(ZMQ_TCP_KEEPALIVE_IDLE, keepalive_idle_s);
   set(ZMQ_TCP_KEEPALIVE_INTVL, keepalive_interval_s);
@@ -252,8 +261,8 @@ bool Socket::receive(Incoming& into) {
     if (!impl_->receive_frame(&impl_->peer_id)) return false;
     CHECK(impl_->receive_frame(header), "libzmq gave a routing id without a message");
     const auto* id = static_cast<const unsigned char*>(zmq_msg_data(&impl_->peer_id));
-    into.foreign_identity = zmq_msg_size(&impl_->peer_id) != routing_id_size || id[0] != 0 ||
-                            impl_->is_foreign(header);
+    into.foreign_identity =
+        zmq_msg_size(&impl_->peer_id) != routing_id_size || id[0] != 0 || impl_->is_foreign(header);
     into.peer = into.foreign_identity ? 0
                                       : static_cast<std::uint32_t>(id[1]) << 24 |
                                             static_cast<std::uint32_t>(id[2]) << 16 |

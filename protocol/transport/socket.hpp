@@ -33,6 +33,11 @@ class Context {
   std::unique_ptr<Impl> impl_;
 };
 
+// Each connection is a file descriptor, and the limit that processes start with is often 1024.
+// Lifts it as far as the system lets this process, and returns it. For programs that many connect
+// to.
+std::uint64_t raise_descriptor_limit();
+
 // A message as it came, within the limits: of one that has too many frames or bytes, what is
 // beyond the first frame too many has been read and dropped. That one frame is kept, so that the
 // decoder faults the message like any other that is over a limit.

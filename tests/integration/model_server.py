@@ -42,7 +42,8 @@ class Server:
     async def about(self, path, writer):
         known = {"/health": {"status": "ok"},
                  "/v1/models": {"object": "list",
-                                "data": [{"id": self.options.model, "object": "model"}]}}
+                                "data": [{"id": model, "object": "model"}
+                                         for model in self.options.model]}}
         await self.reply(writer, 200 if path in known else 404, known.get(path, {"error": path}))
         return True
 
@@ -69,7 +70,7 @@ class Server:
             if hung_up.done():
                 return False
             if request.get("stream"):
-                part = {"object": "chat.completion.chunk", "model": self.options.model,
+                part = {"object": "chat.completion.chunk", "model": request.get("model"),
                         "choices": [{"index": 0, "delta": {"content": word}}]}
                 writer.write(f"data: {json.dumps(part)}\n\n".encode())
                 await writer.drain()
@@ -79,7 +80,7 @@ class Server:
         else:
             message = {"role": "assistant", "content": "".join(words)}
             await self.reply(writer, 200, {
-                "object": "chat.completion", "model": self.options.model,
+                "object": "chat.completion", "model": request.get("model"),
                 "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}, close=True)
         return True
 
@@ -93,7 +94,7 @@ class Server:
 
 async def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="test-model")
+    parser.add_argument("--model", nargs="+", default=["test-model"])
     parser.add_argument("--tokens", type=int, default=5)
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each word")
     parser.add_argument("--port", type=int, default=0)

@@ -32,7 +32,10 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_the_test():
+    """Runs in each child. Ctrl-C works there even where the test's own is switched off, as it is
+    for what a shell has put in the background."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class TookTooLong(AssertionError):

@@ -17,6 +17,9 @@ QUERY, ANSWER = 0x30, 0x31
 NO_WORKER, WORKER_TIMEOUT, WORKER_LOST, WORKER_FAILED = 50005, 50006, 50007, 50001
 BAD_REQUEST = 40001
 
+# A body that any chat model takes.
+HELLO = b'{"messages": [{"role": "user", "content": "hello"}]}'
+
 _context = zmq.Context.instance()
 
 
@@ -89,7 +92,7 @@ class Client(Peer):
         super().__init__(endpoint)
         self._ids = itertools.count(1)
 
-    def request(self, model, body=b"{}", **options):
+    def request(self, model, body=HELLO, **options):
         request_id = next(self._ids)
         options.setdefault("path", "/v1/chat/completions")
         self.send(header(REQUEST, request_id, model, options), body)

@@ -52,7 +52,9 @@ class Ask(unittest.TestCase):
         self.assertEqual(("ready", False, False, ["echo"]), (
             worker["state"], worker["suspect"], worker["broken"],
             [m if isinstance(m, str) else m["name"] for m in worker["models"]]))
-        self.assertGreater(self.cluster.stats()["requests"], 0)
+        before = self.cluster.stats()["requests"]
+        self.cluster.ask("one more")
+        self.assertEqual(before + 1, self.cluster.stats()["requests"])
 
 
 class Queue(unittest.TestCase):
@@ -60,12 +62,22 @@ class Queue(unittest.TestCase):
         with Cluster() as cluster, peers.Client(cluster.broker.frontend) as client:
             cluster.agent("w0", "--demo", **{"worker.slots": 2, "echo.first_token": "20ms"})
             client.connected()
-            body = b'{"messages": [{"role": "user", "content": "hi"}]}'
-            requests = {client.request("echo", body) for _ in range(30)}
+            requests = {client.request("echo") for _ in range(30)}
             ends = [client.receive_a(peers.FINAL, peers.ERROR) for _ in range(30)]
             self.assertEqual(requests, {e.id for e in ends if e.type == peers.FINAL})
             wait_until("all slots free",
                        lambda: cluster.workers()["w0"]["in_flight"] == 0)
+
+
+class TwoBrokers(unittest.TestCase):
+    def test_one_agent_serves_both(self):
+        with Cluster() as one, Cluster() as other:
+            one.agent("w0", "--demo", "--broker", other.broker.backend, "--slots", "8")
+            other.wait_for_worker("w0", lambda w: w["state"] == "ready")
+            for cluster in (one, other):
+                self.assertEqual("hello\n", cluster.ask("hello").stdout)
+            shares = [cluster.workers()["w0"]["slots"] for cluster in (one, other)]
+            self.assertEqual(8, sum(shares), shares)
 
 
 class Refusals(unittest.TestCase):

@@ -119,6 +119,9 @@ class Waiting(unittest.TestCase):
             with Cluster(frontend=frontend, backend=backend) as cluster:
                 cluster.wait_for_worker("early", lambda w: w["state"] == "ready")
                 self.assertEqual("hello\n", cluster.ask("hello").stdout)
+            complaints = [r for r in agent.records if r["level"] in ("warning", "error")
+                          and r["time"] < cluster.broker.records[0]["time"]]
+            self.assertEqual([said], complaints)
 
     def test_an_agent_before_its_model_server(self):
         port = free_port()

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import unittest
 
 from muster_processes import BIN, ROOT, Cluster, ModelServer, die_with_the_test, wait_until
@@ -14,6 +15,11 @@ UP = ROOT / "tools/up"
 def up(*arguments, seconds=60):
     return subprocess.run([UP, "--bin", BIN, *arguments], stdin=subprocess.DEVNULL, text=True,
                           capture_output=True, timeout=seconds, check=False)
+
+
+def logs():
+    """A folder for what a killed tools/up can't take away."""
+    return tempfile.TemporaryDirectory(prefix="muster-test-")
 
 
 def alive(pid):
@@ -43,6 +49,12 @@ class Up(unittest.TestCase):
             self.assertEqual(0, answer.returncode, answer)
             self.assertIn("w0 w1 w2 w3 w4", answer.stdout)
 
+    def test_once_before_a_server_of_several_models(self):
+        with ModelServer("server", "--model", "one", "another") as server:
+            answer = up("--once", "--port", "0", "--server", server.url)
+            self.assertEqual(0, answer.returncode, answer)
+            self.assertIn("w0 w1 w2 w3 w4", answer.stdout)
+
     def test_a_port_in_use(self):
         with Cluster() as cluster:
             port = cluster.broker.frontend.rsplit(":", 1)[1]
@@ -60,17 +72,20 @@ class Up(unittest.TestCase):
         for number in (signal.SIGINT, signal.SIGKILL):
             staying = subprocess.Popen([UP, "--bin", BIN, "--port", "0"], text=True,
                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                       stderr=subprocess.DEVNULL, preexec_fn=die_with_the_test)
-            with staying:
-                for line in staying.stdout:
-                    if "Ctrl-C" in line:
-                        break
-                started = children(staying.pid)
-                self.assertEqual(2, len(started))
-                os.kill(staying.pid, number)
-                self.assertNotEqual(0, staying.wait(20))
-                wait_until("both children have ended",
-                           lambda pids=started: not any(alive(pid) for pid in pids))
+                                       stderr=subprocess.DEVNULL, preexec_fn=die_with_the_test,
+                                       env={**os.environ, "TMPDIR": self.enterContext(logs())})
+            self.addCleanup(staying.stdout.close)
+            self.addCleanup(staying.wait)
+            self.addCleanup(staying.kill)
+            for line in staying.stdout:
+                if "Ctrl-C" in line:
+                    break
+            wait_until("only broker and agent", lambda pid=staying.pid: len(children(pid)) == 2)
+            started = children(staying.pid)
+            os.kill(staying.pid, number)
+            self.assertNotEqual(0, staying.wait(20))
+            wait_until("both children have ended",
+                       lambda pids=started: not any(alive(pid) for pid in pids))
 
 
 if __name__ == "__main__":

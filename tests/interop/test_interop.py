@@ -113,7 +113,7 @@ class RealModel(unittest.TestCase):
         self.assertEqual((2, "ready"), (worker["slots"], worker["state"]))
 
     def test_more_questions_than_the_server_has_slots(self):
-        body = json.dumps({"prompt": self.OPENING, "temperature": 0, "max_tokens": 8}).encode()
+        body = json.dumps({"prompt": self.OPENING, "temperature": 0, "max_tokens": 10}).encode()
         with peers.Client(self.cluster.broker.frontend) as client:
             client.connected()
             asked = {client.request("stories260K", body, path="/v1/completions") for _ in range(8)}

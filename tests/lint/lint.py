@@ -21,6 +21,7 @@ RULES = {
     "words": rules.words,
     "format": rules.format_,
     "scripts": rules.scripts,
+    "pages": rules.pages,
 }
 SKIPPED = 77
 

@@ -1,6 +1,7 @@
 """The rules that look at one file at a time. Each takes a House and gives back its findings."""
 
 import ast
+import posixpath
 import re
 import shutil
 import subprocess
@@ -180,4 +181,24 @@ def scripts(house):
             findings.append(Finding(path, 1, run.stderr.strip()))
         if not (house.root / path).stat().st_mode & 0o100 and not path.endswith(".sh"):
             findings.append(Finding(path, 1, "a script that can't be run: chmod +x"))
+    return findings
+
+
+LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+NAMED_FILE = re.compile(r"`([\w./-]+[.](?:cpp|hpp|py|mjs|toml|md|txt))`")
+
+
+def pages(house):
+    """Pages name only files that exist: by a link from the page's folder, or by a path from the
+    root, or by a name that is unique enough to be found."""
+    findings = []
+    for page in (p for p in house.paths if p.endswith(".md")):
+        folder = page.rpartition("/")[0]
+        for number, line in enumerate(house.lines(page), 1):
+            named = [posixpath.normpath(posixpath.join(folder, link)) for link in LINK.findall(line)
+                     if "://" not in link]
+            missing = [n for n in named if not (house.root / n).exists()]
+            missing += [n for n in NAMED_FILE.findall(line)
+                        if not any(p == n or p.endswith("/" + n) for p in house.paths)]
+            findings += [Finding(page, number, f"there is no {n}") for n in missing]
     return findings

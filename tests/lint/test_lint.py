@@ -196,5 +196,17 @@ class FormatsAndScripts(LintTest):
         self.fires(rules.scripts, "tools/up", "#!/usr/bin/env bash\ntrue\n", "chmod", mode=0o644)
 
 
+class Pages(LintTest):
+    def test_a_file_that_is_not_there(self):
+        self.fires(rules.pages, "README.md", "\nsee [this](docs/none.md)\n", "docs/none.md", line=2)
+        self.fires(rules.pages, "docs/a.md", "`protocol/none.hpp` does it\n", "protocol/none.hpp")
+        self.fires(rules.pages, "docs/a.md", "`none.cpp` does it\n", "none.cpp")
+
+    def test_files_that_are(self):
+        self.passes(rules.pages, "docs/a.md",
+                    "[x](architecture.md) [y](../protocol/time.hpp) [z](https://a.b/c) "
+                    "`protocol/time.hpp` `payload.hpp` `broker/core/*`\n")
+
+
 if __name__ == "__main__":
     unittest.main()

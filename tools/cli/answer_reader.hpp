@@ -32,7 +32,7 @@ class AnswerReader {
   [[nodiscard]] std::optional<std::uint64_t> status() const { return status_; }
 
   // A body that is no stream of events is held until its end; what is beyond is an error.
-  static constexpr std::size_t body_bytes_max = 64 * 1024 * 1024;
+  static constexpr std::size_t body_bytes_max = std::size_t{64} * 1024 * 1024;
 
  private:
   [[nodiscard]] bool is_events() const;

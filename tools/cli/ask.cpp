@@ -18,10 +18,10 @@ namespace muster::cli {
 
 namespace {
 
-constexpr std::size_t prompt_bytes_max = 32 * 1024 * 1024;  // from standard input
+constexpr std::size_t prompt_bytes_max = std::size_t{32} * 1024 * 1024;  // from standard input
 
 // What may wait for a reader of standard output before the request is given up.
-constexpr std::size_t held_bytes_max = 64 * 1024 * 1024;
+constexpr std::size_t held_bytes_max = std::size_t{64} * 1024 * 1024;
 
 // A part of the answer, or its end, on its way from the client's thread to the main thread.
 struct Piece {

@@ -1,22 +1,18 @@
 #include "tools/cli/interrupt.hpp"
 
 #include <signal.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdint>
-#include <utility>
 
 #include "tools/cli/exit_code.hpp"
-#include "tools/cli/mailbox.hpp"
 
 namespace muster::cli {
 
 namespace {
 
-const Bell* interrupted = nullptr;        // what the handler rings
-volatile sig_atomic_t interruptions = 0;  // written by the handler alone
+const Bell* interrupted = nullptr;  // what the handler rings
+volatile sig_atomic_t interruptions = 0;
 
 // Everything in it is safe in a signal handler.
 void on_signal(int) {
@@ -36,26 +32,8 @@ void handle(int signal, void (*handler)(int)) {
 
 }  // namespace
 
-Bell::Bell() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
-
-Bell::~Bell() {
-  ::close(fd_);
-}
-
-void Bell::ring() const {
-  const std::uint64_t one = 1;
-  while (::write(fd_, &one, sizeof one) < 0 && errno == EINTR) {
-  }
-}
-
-void Bell::quiet() const {
-  std::uint64_t count = 0;
-  while (::read(fd_, &count, sizeof count) < 0 && errno == EINTR) {
-  }
-}
-
 Interrupt::Interrupt() {
-  interrupted = new Bell;
+  interrupted = &bell_;
   handle(SIGINT, on_signal);
   handle(SIGTERM, on_signal);
   handle(SIGPIPE, SIG_IGN);
@@ -65,12 +43,7 @@ Interrupt::~Interrupt() {
   handle(SIGINT, SIG_DFL);
   handle(SIGTERM, SIG_DFL);
   handle(SIGPIPE, SIG_DFL);
-  delete std::exchange(interrupted, nullptr);
   interruptions = 0;
-}
-
-int Interrupt::fd() const {
-  return interrupted->fd();
 }
 
 }  // namespace muster::cli

@@ -28,7 +28,7 @@ class SseReader {
   [[nodiscard]] std::optional<SseEvent> finish();
 
   // One event may not be longer; what is beyond is dropped.
-  static constexpr std::size_t event_bytes_max = 16 * 1024 * 1024;
+  static constexpr std::size_t event_bytes_max = std::size_t{16} * 1024 * 1024;
 
  private:
   void end_line(std::vector<SseEvent>& events);

@@ -121,7 +121,7 @@ std::string workers_view(std::string_view json) {
   Rows rows;
   for (const Json& worker : list(answer, "workers")) {
     const bool gone = member(worker, "gone").is_number();
-    const auto unless_gone = [&](std::string text) { return gone ? std::string{} : text; };
+    const auto unless_gone = [&](const std::string& text) { return gone ? std::string{} : text; };
     const auto idle = [&] {  // 0 while it works on something
       const Json& ms = member(worker, "idle");
       return ms.is_number() && ms != 0 ? time_field(worker, "idle") : std::string{};

@@ -72,12 +72,20 @@ install_packages() {
   step "installing ${missing[*]}" apt_install "${missing[@]}"
 }
 
-# configure PRESET: cheap where nothing has changed.
-configure() { (cd "$root" && cmake --preset "$1"); }
+# configure PRESET: cheap where nothing has changed; says something only where it fails.
+configure() {
+  local said
+  said=$(cd "$root" && cmake --preset "$1" 2>&1) || {
+    printf '%s\n' "$said" >&2
+    return 1
+  }
+}
+
+runner=()  # what builds and tests are run by; empty: nothing
 
 # build PRESET [TARGET...]
 build() {
   local preset=$1
   shift
-  (cd "$root" && cmake --build --preset "$preset" --parallel "$(nproc)" ${1:+--target "$@"})
+  (cd "$root" && "${runner[@]}" cmake --build --preset "$preset" --parallel "$(nproc)" ${1:+--target "$@"})
 }

@@ -5,7 +5,6 @@
 // messages then stay in the Agent, which alone bounds them.
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>

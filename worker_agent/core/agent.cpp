@@ -119,7 +119,8 @@ void Agent::on_dismiss(Peer& peer, const Dismiss& dismiss, Time now, std::vector
   const std::string name = "\"" + profile_.name() + "\"";
   std::string why = "the broker has dismissed this worker; trying again until it is taken";
   if (replaced)
-    why = "a newer instance has taken the name " + name + "; this one does not register there again";
+    why =
+        "a newer instance has taken the name " + name + "; this one does not register there again";
   if (dismiss.code == ErrorCode::name_taken)
     why = "another live worker has the name " + name +
           "; trying again until it is free; of two that are to live side by side, give one another "
@@ -184,7 +185,9 @@ void Agent::on(const ServerChanged& event, Time now, std::vector<Action>& out) {
                             std::string{state_name(before)} + " -> " +
                                 std::string{state_name(profile_.state())} + ": " + event.why,
                             profile_.state() == WorkerState::unhealthy});
-  if (change.slots) note_slots(out);
+  const bool too_few = profile_.slots() < peers_.size();
+  if (change.slots || (change.state && profile_.state() == WorkerState::ready && too_few))
+    note_slots(out);
 }
 
 void Agent::note_slots(std::vector<Action>& out) const {
@@ -241,14 +244,13 @@ void Agent::on(const StopAsked&, Time now, std::vector<Action>& out) {
       drain_until_ = now + drain_timeout_;
       profile_.drain();
       tell_all(now);
-      out.push_back(
-          AgentNote{"draining",
-                    requests_.count() == 0
-                        ? "stopping: no requests are in hand"
-                        : "stopping: no new requests, and up to " + seconds(drain_timeout_) +
-                              " for the " + requests_text(requests_.count()) +
-                              " in hand; a second signal stops at once",
-                    false});
+      out.push_back(AgentNote{
+          "draining",
+          requests_.count() == 0
+              ? "stopping: no requests are in hand"
+              : "stopping: no new requests, and up to " + seconds(drain_timeout_) + " for the " +
+                    requests_text(requests_.count()) + " in hand; a second signal stops at once",
+          false});
       return;
     case Phase::draining:
       stop_at_once("a second signal has come", now, out);
@@ -266,8 +268,8 @@ void Agent::on(const StopAsked&, Time now, std::vector<Action>& out) {
 void Agent::stop_at_once(std::string_view why, Time now, std::vector<Action>& out) {
   const std::size_t left = requests_.count();
   stop_jobs(requests_.jobs(), out);
-  out.push_back(AgentNote{"stopping", std::string{why} + ": " + requests_text(left) + " cut off",
-                          left > 0});
+  out.push_back(
+      AgentNote{"stopping", std::string{why} + ": " + requests_text(left) + " cut off", left > 0});
   leave(left > 0 ? ExitCode::cut : ExitCode::drained, now + goodbye_wait);
 }
 
@@ -279,8 +281,8 @@ void Agent::leave(ExitCode code, Time until) {
   for (Peer& peer : peers_) {
     if (peer.session.state() == State::dismissed) continue;
     // An outbox past its end has a broker that reads nothing, and so not this either.
-    static_cast<void>(peer.outbox.push(
-        {Deregister{code == ExitCode::cut ? "stopped" : "drained"}, Payload{}}));
+    static_cast<void>(
+        peer.outbox.push({Deregister{code == ExitCode::cut ? "stopped" : "drained"}, Payload{}}));
   }
 }
 
@@ -338,8 +340,8 @@ const Outgoing* Agent::next_message(SessionId session) {
     return &*peer.urgent;
   }
   if (peer.session.heartbeat_due()) {
-    peer.urgent = Outgoing{
-        profile_.heartbeat(session, queue_length(session), peer.models_told), Payload{}};
+    peer.urgent =
+        Outgoing{profile_.heartbeat(session, queue_length(session), peer.models_told), Payload{}};
     return &*peer.urgent;
   }
   if (peer.session.state() != State::registered || peer.outbox.empty()) return nullptr;

@@ -80,7 +80,7 @@ class Agent {
     BrokerSession session;
     Outbox outbox{};
     std::optional<Outgoing> urgent{};  // REGISTER or HEARTBEAT: made when asked for, never kept
-    std::uint64_t models_told = 0;   // the models_version() that it knows
+    std::uint64_t models_told = 0;     // the models_version() that it knows
     std::optional<ErrorCode> dismissal_told{};
     Time fault_note_at{};
     std::uint64_t faults_unsaid = 0;

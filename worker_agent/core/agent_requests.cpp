@@ -34,8 +34,8 @@ void Agent::on_request(Peer& peer, Request&& request, Payload&& body, Time now,
     say_error(peer, id, code, std::move(sentence));
   };
   if (requests_.find(peer.id, id) != nullptr)
-    return say_malformed(
-        peer, id, "A request with this id is in hand already; each attempt needs a new id.");
+    return say_malformed(peer, id,
+                         "A request with this id is in hand already; each attempt needs a new id.");
   switch (profile_.state()) {
     case WorkerState::draining:
       return refuse(ErrorCode::refused, "The worker is draining and takes no new requests.");
@@ -126,8 +126,7 @@ void Agent::on(JobBroke&& event, Time now, std::vector<Action>& out) {
   if (cannot_say(peer, event.body).empty()) body = std::move(event.body);
   const BrokerId id = request->id;
   out.push_back(story(requests_.remove(event.job), error_name(event.code), now));
-  say_error(peer, id, event.code, std::move(event.message), std::move(event.meta),
-            std::move(body));
+  say_error(peer, id, event.code, std::move(event.message), std::move(event.meta), std::move(body));
 }
 
 // ---- ends --------------------------------------------------------------------------------------

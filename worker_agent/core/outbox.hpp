@@ -5,9 +5,10 @@
 // hear about requests goes through here; it is empty whenever the broker takes what it is given.
 //
 // Two bounds on its bytes. Parts of answers stop at held_bytes_max, save one that is alone: the
-// request whose part does not fit is ended instead, and what waited of it is let go. The ERRORs that say so, and those of
-// requests that never began, are small and may go beyond it up to held_bytes_end; past that, what a
-// broker would be told is dropped, which only one that asks without ever reading can bring about.
+// request whose part does not fit is ended instead, and what waited of it is let go. The ERRORs
+// that say so, and those of requests that never began, are small and may go beyond it up to
+// held_bytes_end; past that, what a broker would be told is dropped, which only one that asks
+// without ever reading can bring about.
 //
 // Each operation is O(log n) in what waits, for each message that it touches; unanswered() is
 // linear.

@@ -59,8 +59,8 @@ WorkerState WorkerProfile::state() const {
 
 bool WorkerProfile::serves(std::string_view model) const {
   return std::any_of(models_.begin(), models_.end(), [&](const ModelDescription& served) {
-    return served.name == model || std::find(served.aliases.begin(), served.aliases.end(), model) !=
-                                       served.aliases.end();
+    return served.name == model ||
+           std::find(served.aliases.begin(), served.aliases.end(), model) != served.aliases.end();
   });
 }
 

@@ -41,8 +41,8 @@ struct EchoFault {
 
 using EchoRequest = std::variant<EchoPrompt, EchoEmbeddings, EchoModels, EchoFault>;
 
-inline constexpr std::size_t echo_body_bytes_max = 8u * 1024 * 1024;  // beyond: status 413
-inline constexpr std::size_t echo_inputs_max = 2048;                  // of one embeddings request
+inline constexpr std::size_t echo_body_bytes_max = std::size_t{8} * 1024 * 1024;  // else: 413
+inline constexpr std::size_t echo_inputs_max = 2048;  // of one embeddings request
 
 [[nodiscard]] EchoRequest read_echo_request(std::string_view path, std::string_view body);
 

@@ -158,7 +158,10 @@ int HttpClient::Impl::on_socket(CURL*, curl_socket_t fd, int what, void* impl, v
   if ((what & CURL_POLL_OUT) != 0) event.events |= EPOLLOUT;
   event.data.fd = fd;
   if (::epoll_ctl(self.epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0) return 0;
-  return errno == EEXIST && ::epoll_ctl(self.epoll_fd, EPOLL_CTL_MOD, fd, &event) == 0 ? 0 : -1;
+  const bool changed =
+      errno == EEXIST && ::epoll_ctl(self.epoll_fd, EPOLL_CTL_MOD, fd, &event) == 0;
+  CHECK(changed, "epoll does not watch a socket of libcurl's");
+  return 0;
 }
 
 int HttpClient::Impl::on_timer(CURLM*, long timeout_ms, void* impl) {

@@ -70,8 +70,8 @@ struct HttpEvent {
 
 class HttpClient {
  public:
-  static constexpr std::size_t head_bytes_max = 256u * 1024;  // of one answer
-  static constexpr std::size_t kept_header_bytes_max = 8u * 1024;
+  static constexpr std::size_t head_bytes_max = std::size_t{256} * 1024;  // of one answer
+  static constexpr std::size_t kept_header_bytes_max = std::size_t{8} * 1024;
 
   struct Options {
     std::string ca_file;  // empty: the system's

@@ -84,7 +84,8 @@ Result<std::vector<std::string>> request_headers(const RequestOptions& options, 
     if (plain == "authorization") has_authorization = true;
     // libcurl takes "Name;" for a header without a value; "Name:" would take one of its own away.
     const bool blank = value.find_first_not_of(" \t") == std::string::npos;
-    lines.push_back(blank ? name + ";" : name + ": " + value);
+    lines.push_back(name + (blank ? ";" : ": "));
+    if (!blank) lines.back() += value;
   }
   if (!is_field_value(options.type))
     return failure("the content type of the request holds a control character");

@@ -32,7 +32,7 @@ struct ServerEvidence {
 
 class OpenAiJob {
  public:
-  static constexpr std::size_t answer_bytes_max = 64u * 1024 * 1024;
+  static constexpr std::size_t answer_bytes_max = std::size_t{64} * 1024 * 1024;
 
   OpenAiJob(JobId id, const RequestOptions& options, Time now)
       : id_(id), stream_(options.stream), clock_(options, now) {}

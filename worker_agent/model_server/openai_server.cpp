@@ -64,6 +64,7 @@ void OpenAiServer::end_job(Jobs::iterator job) {
 
 void OpenAiServer::run(Time now, std::vector<ServerEvent>& out) {
   now_ = now;
+  const std::size_t first = out.size();
   out.insert(out.end(), std::make_move_iterator(refused_.begin()),
              std::make_move_iterator(refused_.end()));
   refused_.clear();
@@ -79,7 +80,7 @@ void OpenAiServer::run(Time now, std::vector<ServerEvent>& out) {
   }
   ring_alarms(now, out);
   ask(now);
-  tell_status(out);
+  tell_status(first, out);
 }
 
 void OpenAiServer::take(HttpEvent event, Time now, std::vector<ServerEvent>& out) {
@@ -177,13 +178,13 @@ void OpenAiServer::ask(Time now) {
   question_ = Question{http_.start(std::move(request), now), 0, {}};
 }
 
-void OpenAiServer::tell_status(std::vector<ServerEvent>& out) {
+void OpenAiServer::tell_status(std::size_t at, std::vector<ServerEvent>& out) {
   ServerStatus status = watch_.status();
   if (status.why.empty()) return;  // nothing is known yet
   if (!key_fault_.empty()) status.why += "; " + key_fault_;
   if (status == told_) return;
   told_ = status;
-  out.emplace_back(std::move(status));
+  out.insert(out.begin() + static_cast<std::ptrdiff_t>(at), std::move(status));
 }
 
 Time OpenAiServer::next_deadline() const {

@@ -18,6 +18,9 @@
 // ended: SERVER_GONE where no part has gone out, else WORKER_FAILED (`server_cut`). Without that a
 // frozen server would hold its requests until their time runs out.
 //
+// In what a run() appends, a new ServerStatus stands before everything else: who passes it on in
+// that order says that the server is gone before it gives the request back that found it out.
+//
 // The API key's file is looked at before each check and read again when it has changed; a failure
 // of that is told in ServerStatus::why, and the old key stays in use.
 
@@ -40,7 +43,8 @@ namespace muster::agent {
 class OpenAiServer : public ModelServer {
  public:
   static constexpr std::size_t jobs_max = slots_max;
-  static constexpr std::size_t told_bytes_max = 4u * 1024 * 1024;  // an answer to a question
+  static constexpr std::size_t told_bytes_max =
+      std::size_t{4} * 1024 * 1024;  // an answer to a question
 
   struct Options {
     HttpClient::Options http;
@@ -82,7 +86,8 @@ class OpenAiServer : public ModelServer {
   void ring_alarms(Time now, std::vector<ServerEvent>& out);
   void end_silent_jobs(std::vector<ServerEvent>& out);
   void ask(Time now);
-  void tell_status(std::vector<ServerEvent>& out);
+  // Inserts the status, where it has changed, at out[at].
+  void tell_status(std::size_t at, std::vector<ServerEvent>& out);
 
   HttpClient http_;
   ServerWatch watch_;

@@ -23,7 +23,8 @@ namespace muster::agent {
 // All models of a worker go into one header frame (docs/protocol.md, section 2): these keep them
 // well inside it.
 inline constexpr std::size_t models_max = 256;
-inline constexpr std::size_t model_bytes_max = 32u * 1024;  // of names and aliases, together
+inline constexpr std::size_t model_bytes_max =
+    std::size_t{32} * 1024;  // of names and aliases, together
 
 struct ListedModels {
   std::vector<ModelDescription> models;

@@ -41,6 +41,11 @@ Result<std::string> server_url(std::string_view configured) {
     return wrong(std::string{"can't be understood ("} + curl_url_strerror(code) + ")");
   const std::string scheme = part(url.get(), CURLUPART_SCHEME);
   if (scheme != "http" && scheme != "https") return wrong("is neither http nor https");
+  // Not shown, as the other failures are: this one holds a secret.
+  if (!part(url.get(), CURLUPART_USER).empty() || !part(url.get(), CURLUPART_PASSWORD).empty())
+    return failure(
+        "the model server's url holds a user or a password: a key belongs into the file "
+        "that server.api_key_file names");
   if (!part(url.get(), CURLUPART_QUERY).empty() || !part(url.get(), CURLUPART_FRAGMENT).empty() ||
       text.find_first_of("?#") != std::string::npos)
     return wrong("has a query or a fragment");

@@ -21,7 +21,7 @@ namespace muster::agent {
 
 class SseReader {
  public:
-  static constexpr std::size_t event_bytes_max = 16u * 1024 * 1024;
+  static constexpr std::size_t event_bytes_max = std::size_t{16} * 1024 * 1024;
 
   explicit SseReader(std::size_t event_bytes_limit = event_bytes_max)
       : event_bytes_limit_(event_bytes_limit) {}

@@ -13,7 +13,7 @@
 namespace muster::agent {
 
 // How much of an answer's end is worth keeping for usage_of().
-inline constexpr std::size_t usage_tail_bytes = 16u * 1024;
+inline constexpr std::size_t usage_tail_bytes = std::size_t{16} * 1024;
 
 // The last usage object in the last `usage_tail_bytes` of an answer, as a map; nil where there is
 // none. Numbers, strings, booleans and maps two levels deep are taken; anything else in it is left

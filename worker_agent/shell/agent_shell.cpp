@@ -96,6 +96,7 @@ Outcome AgentShell::dial(SessionId session) {
 // ---- the loop ----------------------------------------------------------------------------------
 
 ExitCode AgentShell::run(transport::StopSignals* signals) {
+  CHECK(!sockets_.empty() && sockets_.back() != nullptr, "an agent ran before it was opened");
   if (signals != nullptr) poller_.watch(signals->fd());
   while (!exit_) {
     now_ = transport::monotonic_now();
@@ -179,9 +180,9 @@ bool AgentShell::send(SessionId session) {
 }
 
 void AgentShell::perform(StartJob& action) {
-  server_->start(Job{action.job, std::move(action.model), std::move(action.options),
-                     action.body.joined()},
-                 now_);
+  server_->start(
+      Job{action.job, std::move(action.model), std::move(action.options), action.body.joined()},
+      now_);
 }
 
 void AgentShell::perform(const ReopenSocket& action) {

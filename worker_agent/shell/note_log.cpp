@@ -12,8 +12,7 @@ log::Level level_of(bool alarming) {
 }  // namespace
 
 void write_note(const SessionNote& note, const std::string& endpoint) {
-  log::write(level_of(note.alarming), note.sentence,
-             {{"broker", endpoint}, {"event", note.what}});
+  log::write(level_of(note.alarming), note.sentence, {{"broker", endpoint}, {"event", note.what}});
 }
 
 void write_note(const AgentNote& note) {

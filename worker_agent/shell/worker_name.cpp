@@ -1,8 +1,6 @@
 #include "worker_agent/shell/worker_name.hpp"
 
-#include <unistd.h>
-
-#include <array>
+#include <fstream>
 
 namespace muster::agent {
 namespace {
@@ -36,9 +34,10 @@ std::string default_worker_name(std::string_view host, const ModelServerOptions&
 }
 
 std::string host_name() {
-  std::array<char, 256> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "worker";
-  return name.data();
+  std::ifstream file{"/proc/sys/kernel/hostname"};  // as gethostname(2) tells it
+  std::string name;
+  std::getline(file, name);
+  return name.empty() ? "worker" : name;
 }
 
 }  // namespace muster::agent

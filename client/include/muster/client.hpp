@@ -46,7 +46,7 @@ struct ClientOptions {
   std::size_t outstanding_max = 10000;    // beyond: a request ends at once with `overloaded`
   // The largest message taken from the broker, so the largest answer that does not come in parts.
   // A broker that sends a larger one is cut off: `connection_lost`.
-  std::size_t message_bytes_max = 64 * 1024 * 1024;
+  std::size_t message_bytes_max = std::size_t{64} * 1024 * 1024;
 };
 
 // One request (docs/protocol.md, section 4). What is left out is left to the broker.

@@ -69,6 +69,10 @@ void Bench::chunk(std::uint32_t connection, std::uint64_t attempt, std::uint64_t
               "CHUNK " + std::to_string(seq));
 }
 
+void Bench::undelivered(std::uint32_t connection, std::uint64_t attempt) {
+  give(WorkerUnreachable{WorkerConnection{connection}, BrokerId{first_id + attempt}});
+}
+
 void Bench::final(std::uint32_t connection, std::uint64_t attempt, std::uint64_t seq) {
   worker_says(connection, Final{WireId{first_id + attempt}, seq, {}}, "FINAL");
 }

@@ -46,6 +46,7 @@ class Bench {
                  WorkerHeartbeat body = {.slots = 1, .state = WorkerState::ready});
   void chunk(std::uint32_t connection, std::uint64_t attempt, std::uint64_t seq);
   void final(std::uint32_t connection, std::uint64_t attempt, std::uint64_t seq = 0);
+  void undelivered(std::uint32_t connection, std::uint64_t attempt);
   void error(std::uint32_t connection, std::uint64_t attempt, ErrorCode code);
   void worker_says(std::uint32_t connection, FromWorker message, std::string header = "");
   void give(Event event);

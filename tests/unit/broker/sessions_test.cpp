@@ -1,4 +1,4 @@
-// Worker sessions and liveness: docs/protocol.md, sections 6, 7 and 11.
+// Worker sessions, bad input and queries: docs/protocol.md, sections 6, 9 and 11.
 
 #include <gtest/gtest.h>
 
@@ -115,6 +115,68 @@ TEST(Session, AResumeBeforeTheBackendIsReadEmptyLosesNothing) {
   EXPECT_EQ(bench.take(), Lines{"c5 0 FINAL"});
 }
 
+TEST(Session, AResumeRepeatsACancelThatMayHaveBeenLost) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0);
+  bench.cancel(5, 0);
+  bench.drop();
+  bench.register_worker(2, {.active = {0}});
+  EXPECT_EQ(bench.take(), (Lines{"w2 REGISTERED", "w2 CANCEL #0"}));
+  EXPECT_EQ(bench.stat("dropped.orphans"), 0u);
+}
+
+TEST(Session, AConnectionThatWasGivenUpAndLivesIsAskedToRegisterAgain) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0);
+  bench.drop();
+  bench.give(WorkerUnreachable{WorkerConnection{1}});
+  bench.heartbeat(1);
+  EXPECT_EQ(bench.take(), Lines{"w1 REREGISTER"});
+  bench.register_worker(1, {.active = {0}});
+  EXPECT_EQ(bench.take(), Lines{"w1 REGISTERED"});
+  bench.final(1, 0);
+  bench.request(5, 1);
+  EXPECT_EQ(bench.take(), (Lines{"c5 0 FINAL", "w1 REQUEST #1"}));
+}
+
+TEST(Session, TooManyRegistersInAnIntervalAreDropped) {
+  Bench bench;
+  for (int i = 0; i < 20; ++i)
+    bench.register_worker(1);
+  EXPECT_EQ(bench.take().size(), 8u);
+  EXPECT_EQ(bench.stat("dropped.hasty"), 12u);
+  bench.pass(1s, {1});
+  bench.register_worker(1);
+  EXPECT_EQ(bench.take(), Lines{"w1 REGISTERED"});
+}
+
+TEST(Session, AnAbsurdDescriptionIsDismissedWithTheReason) {
+  Bench bench;
+  WorkerSpec spec;
+  for (int i = 0; i < 65; ++i)
+    spec.labels.emplace(std::to_string(i), "x");
+  bench.register_worker(1, spec);
+  spec.labels = {{"zone", std::string(257, 'x')}};
+  bench.register_worker(2, spec);
+  spec.labels = {};
+  for (int i = 0; i < 257; ++i)
+    spec.models.push_back("m" + std::to_string(i));
+  bench.register_worker(3, spec);
+  EXPECT_EQ(bench.take(),
+            (Lines{"w1 DISMISS BAD_REQUEST", "w2 DISMISS BAD_REQUEST", "w3 DISMISS BAD_REQUEST"}));
+  EXPECT_EQ(bench.query("workers").find("workers")->array()->size(), 0u);
+}
+
+TEST(Session, ALowerInstanceOnTheBoundConnectionIsDismissed) {
+  Bench bench;
+  bench.add_worker(1, {.instance = 5});
+  bench.register_worker(1, {.instance = 4});
+  EXPECT_EQ(bench.take(), Lines{"w1 DISMISS REPLACED"});
+  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "ready");
+}
+
 TEST(Session, OrphansTakeSlotsUntilTheyEnd) {
   Bench bench;
   bench.register_worker(1, {.slots = 2, .active = {500, 501}});
@@ -182,141 +244,6 @@ TEST(Session, AHeartbeatThatChangesTheModelsMovesTheWaiting) {
   EXPECT_EQ(bench.take(), (Lines{"c5 0 FINAL", "w1 REQUEST #1"}));
 }
 
-// ---- liveness ----------------------------------------------------------------------------------
-
-TEST(Liveness, ASilentWorkerIsSuspectAndThenExpires) {
-  Bench bench;
-  bench.add_worker(1);
-  bench.request(5, 0);
-  bench.drop();
-  bench.pass(1500ms - 1us);
-  EXPECT_FALSE(bench.worker("A").find("suspect")->bool_or(true));
-  bench.pass(1us);
-  EXPECT_TRUE(bench.worker("A").find("suspect")->bool_or(false));
-  bench.pass(1500ms - 1us);
-  EXPECT_EQ(bench.take(), Lines{});
-  bench.pass(1us);
-  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 0 WORKER_LOST expired"});
-  const Value row = bench.worker("A");
-  EXPECT_EQ(row.find("state")->string_or(""), "gone");
-  EXPECT_EQ(row.find("reason")->string_or(""), "expired: nothing was heard of it for 3.0 s");
-  EXPECT_EQ(bench.stat("sessions.expired"), 1u);
-}
-
-TEST(Liveness, AnyMessageIsASignOfLife) {
-  Bench bench;
-  bench.add_worker(1, {.slots = 20});
-  for (std::uint64_t i = 0; i < 10; ++i)
-    bench.request(5, i, streamed());
-  bench.drop();
-  for (std::uint64_t i = 0; i < 10; ++i) {
-    bench.pass(1400ms);
-    bench.chunk(1, i, 0);
-  }
-  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "ready");
-}
-
-TEST(Liveness, ASuspectIsChosenOnlyWhereNobodyElseCan) {
-  Bench bench;
-  bench.add_worker(1, {.name = "A", .slots = 10});
-  bench.add_worker(2, {.name = "B", .slots = 2});
-  bench.pass(2s, {2});
-  bench.heartbeat(2, {.slots = 2, .state = WorkerState::ready});
-  bench.drop();
-  for (std::uint64_t i = 0; i < 3; ++i)
-    bench.request(5, i);
-  EXPECT_EQ(bench.take(), (Lines{"w2 REQUEST #0", "w2 REQUEST #1", "w1 REQUEST #2"}));
-}
-
-TEST(Liveness, ASuspectThatIsHeardIsTrustedAgain) {
-  Bench bench;
-  bench.add_worker(1);
-  bench.pass(2s);
-  bench.heartbeat(1);
-  EXPECT_FALSE(bench.worker("A").find("suspect")->bool_or(true));
-  Lines notes;
-  for (const WorkerNote& note : bench.take_notes())
-    notes.emplace_back(note.what);
-  EXPECT_EQ(notes, (Lines{"registered", "suspect", "recovered"}));
-}
-
-TEST(Liveness, WorkersAreSentHeartbeatsEachInterval) {
-  Bench bench;
-  bench.add_worker(1, {.slots = 1});
-  bench.heartbeat(1, {.slots = 1, .grant = 42, .state = WorkerState::ready});
-  bench.request(5, 0);
-  bench.request(5, 1);
-  bench.pass(2500ms, {});
-  EXPECT_EQ(bench.take_heartbeats(),
-            (Lines{"w1 grant=42 in_flight=1 queued=1", "w1 grant=42 in_flight=1 queued=1"}));
-}
-
-TEST(Liveness, APauseOfTheBrokerIsNotHeldAgainstWorkers) {
-  Bench bench;
-  bench.add_worker(1);
-  bench.pass(900ms);
-  bench.freeze(60s);
-  bench.tick(true);
-  bench.tick(true);
-  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "ready");
-  bench.pass(1s - 1us);
-  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "ready");
-  bench.pass(500ms);  // and silent still: now it is its own silence
-  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "gone");
-}
-
-TEST(Liveness, NobodyIsJudgedWhileMessagesAreUnread) {
-  Bench bench;
-  bench.add_worker(1);
-  for (int i = 0; i < 35; ++i) {
-    bench.freeze(100ms);
-    bench.tick(false);
-  }
-  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "ready");
-  bench.heartbeat(1);  // it was among the unread
-  bench.tick(true);
-  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "ready");
-}
-
-TEST(Liveness, ABackendThatIsNeverReadEmptyDelaysTheJudgementAndDoesNotPreventIt) {
-  Bench bench;
-  bench.add_worker(1);
-  for (int i = 0; i < 65; ++i) {
-    bench.freeze(100ms);
-    bench.tick(false);
-  }
-  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "gone");
-}
-
-TEST(Broken, AnUnreachableWorkerLosesWhatItHeldOnceTheBackendIsReadEmpty) {
-  Bench bench;
-  bench.add_worker(1, {.slots = 2});
-  bench.request(5, 0);
-  bench.request(5, 1);
-  bench.drop();
-  bench.give(WorkerUnreachable{WorkerConnection{1}});
-  bench.tick(false);
-  bench.final(1, 0);  // was on its way before the connection broke
-  EXPECT_EQ(bench.take(), Lines{"c5 0 FINAL"});
-  bench.tick(true);
-  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 1 WORKER_LOST unreachable"});
-  EXPECT_TRUE(bench.worker("A").find("broken")->bool_or(false));
-  bench.request(5, 2);  // waits for it to come back
-  EXPECT_EQ(bench.take(), Lines{});
-  bench.pass(3s);
-  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 2 NO_WORKER none_live"});
-}
-
-TEST(Broken, ASessionThatComesBackGetsWhatWaits) {
-  Bench bench;
-  bench.add_worker(1);
-  bench.give(WorkerUnreachable{WorkerConnection{1}});
-  bench.request(5, 0);
-  bench.drop();
-  bench.register_worker(2);
-  EXPECT_EQ(bench.take(), (Lines{"w2 REGISTERED", "w2 REQUEST #0"}));
-}
-
 // ---- bad input ---------------------------------------------------------------------------------
 
 TEST(BadInput, FromAClientIsAnsweredWhereItHasAnIdAndCounted) {
@@ -381,11 +308,11 @@ TEST(BadInput, ForeignRoutingIdsAreCountedBySide) {
   EXPECT_EQ(bench.stat("faults.workers.foreign_routing_id"), 2u);
 }
 
-TEST(BadInput, ARegisterThatCannotBeReadIsToldWhyOnceAnInterval) {
+TEST(BadInput, ARegisterThatCannotBeReadIsToldWhyAFewTimesAnInterval) {
   Bench bench;
-  bench.give(WorkerFault{WorkerConnection{1}, malformed(0x21)});
-  bench.give(WorkerFault{WorkerConnection{1}, malformed(0x21)});
-  EXPECT_EQ(bench.take(), Lines{"w1 DISMISS BAD_REQUEST"});
+  for (int i = 0; i < 20; ++i)
+    bench.give(WorkerFault{WorkerConnection{1}, malformed(0x21)});
+  EXPECT_EQ(bench.take(), Lines(8, "w1 DISMISS BAD_REQUEST"));
   bench.give(WorkerFault{WorkerConnection{2}, malformed()});
   EXPECT_EQ(bench.take(), Lines{"w2 REREGISTER"});
 }
@@ -405,6 +332,14 @@ TEST(Queries, ModelsAreSummedOverWorkers) {
   EXPECT_EQ(models[0].find("ready")->uint_or(0), 1u);
   EXPECT_EQ(models[0].find("free_slots")->uint_or(0), 2u);
   EXPECT_EQ(models[1].find("name")->string_or(""), "n");
+}
+
+TEST(Queries, AModelNamedTwiceIsServedOnce) {
+  Bench bench;
+  bench.add_worker(1, {.models = {"m", "m"}, .slots = 3});
+  const Value answer = bench.query("models");
+  ASSERT_EQ(answer.find("models")->array()->size(), 1u);
+  EXPECT_EQ(answer.find("models")->array()->front().find("free_slots")->uint_or(0), 3u);
 }
 
 TEST(Queries, AnUnknownOneIsABadRequest) {

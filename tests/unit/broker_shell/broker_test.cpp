@@ -123,15 +123,22 @@ TEST(Broker, TheRequestsOfAClientThatIsGoneAreCancelled) {
   EXPECT_EQ(id, worker.hear<Cancel>().message.id);
 }
 
+// A client that reads nothing, and has asked one thing.
+struct DeafClient {
+  explicit DeafClient(RunningBroker& broker) : peer(broker.frontend()) {
+    peer.greet({{"Socket-Type", "DEALER"}});
+    RequestOptions stream;
+    stream.stream = true;
+    peer.frame(encode(Request{{1}, "m", stream}).text());
+  }
+  test::RawPeer peer;
+};
+
 TEST(Broker, AClientThatTakesNothingIsCutOffAndHarmsNobody) {
   test::LogFile log;
   RunningBroker broker;
   TestWorker worker(broker);
-  test::RawPeer deaf(broker.frontend());
-  deaf.greet({{"Socket-Type", "DEALER"}});
-  RequestOptions stream;
-  stream.stream = true;
-  deaf.frame(encode(Request{{1}, "m", stream}).text());
+  const DeafClient deaf(broker);
   const auto id = worker.hear<Request>().message.id;
 
   TestClient client(broker);
@@ -200,7 +207,9 @@ TEST(Broker, BadInputFromBothSidesHarmsNobody) {
   worker.say(Final{worker.hear<Request>().message.id, 0, {}}, Payload{"alive"});
   EXPECT_EQ("alive", client.hear<Final>().body);
   for (const char* side : {"clients", "workers"}) {
-    EXPECT_TRUE(soon([&] { return client.stat({"faults", side, "too_many_frames"}) == 1; })) << side;
+    EXPECT_TRUE(soon([&] {
+      return client.stat({"faults", side, "too_many_frames"}) == 1;
+    })) << side;
     EXPECT_EQ(1u, client.stat({"faults", side, "header_too_large"})) << side;
     EXPECT_EQ(3000u, client.stat({"faults", side, "unknown_type"})) << side;
     EXPECT_GE(client.stat({"faults", side, "malformed"}), 3000u) << side;
@@ -229,7 +238,10 @@ TEST(Broker, APeerWithARoutingIdOfItsOwnIsNotAnswered) {
   for (int i = 0; i < 1000; ++i)
     own.frame(encode(Query{{1}, "stats", {}}).text());
   TestClient client(broker);
-  EXPECT_TRUE(soon([&] { return log.count("routing id") > 0; }));
+  ASSERT_TRUE(soon([&] { return log.count("routing id") > 0; }));
+  EXPECT_TRUE(soon([&] {
+    return client.stat({"faults", "clients", "foreign_routing_id"}) == 1000;
+  }));
   EXPECT_LE(log.count("routing id"), 12);
   own.say("\x04\x05\x04PING");  // not a whole ping: ends the connection
   own.close();
@@ -314,6 +326,23 @@ TEST(Broker, ASecondStopEndsItAtOnce) {
   broker.stop();
   broker.stop();
   EXPECT_EQ(Broker::Ended::at_once, broker.wait_for_end());
+}
+
+TEST(Broker, AClientThatTakesNothingHoldsUpAStopOnlyForAWhile) {
+  RunningBroker broker;
+  TestWorker worker(broker);
+  const DeafClient deaf(broker);
+  const auto id = worker.hear<Request>().message.id;
+  // More than libzmq and the system hold, less than the bound.
+  constexpr std::uint64_t parts = 500;
+  for (std::uint64_t seq = 0; seq < parts; ++seq)
+    worker.say(Chunk{id, seq, {}}, Payload{std::string(100'000, 'x')});
+  TestClient client(broker);
+  ASSERT_TRUE(soon([&] { return client.stat({"chunks"}) == parts; }));
+  const Time start = transport::monotonic_now();
+  broker.stop();
+  EXPECT_EQ(Broker::Ended::at_once, broker.wait_for_end());
+  EXPECT_LT(transport::monotonic_now() - start, seconds{10});
 }
 
 TEST(Broker, ASignalStopsIt) {

@@ -16,8 +16,8 @@ TEST(ControllerFactory, MakesAControllerThatAnswers) {
   ASSERT_TRUE(made.ok());
   std::vector<Action> actions;
   const Time later = transport::monotonic_now();
-  made.value()->step(
-      ClientSaid{{1}, Query{{7}, "stats", {}}, Header{Frame{"q"}, {}}, Payload{}}, later, actions);
+  made.value()->step(ClientSaid{{1}, Query{{7}, "stats", {}}, Header{Frame{"q"}, {}}, Payload{}},
+                     later, actions);
   ASSERT_EQ(1u, actions.size());
   EXPECT_TRUE(std::holds_alternative<SendToClient>(actions[0]));
 }

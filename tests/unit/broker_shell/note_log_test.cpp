@@ -14,10 +14,12 @@ using test::LogFile;
 const Time start{seconds{1'000'000}};
 
 FaultNote bad_message() {
-  return {.from_worker = true,
-          .connection = 77,
-          .worker = "gpu7:8000",
-          .fault = {.reason = FaultReason::field, .what = "slots is -1\nforged line", .id = {}, .type = {}}};
+  return {
+      .from_worker = true,
+      .connection = 77,
+      .worker = "gpu7:8000",
+      .fault = {
+          .reason = FaultReason::field, .what = "slots is -1\nforged line", .id = {}, .type = {}}};
 }
 
 TEST(NoteLog, AFloodOfBadMessagesLeavesABoundedNumberOfLinesAndSaysHowManyItWere) {

@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <future>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -120,8 +123,8 @@ TEST(Client, TellsTheBrokersErrorAsAValue) {
 
 TEST(Client, GivesAQuerysAnswerAsJson) {
   TestBroker broker;
-  Client client(options_for(broker));
   std::optional<QueryEnd> end;
+  Client client(options_for(broker));
   std::thread asking([&] { end = client.query("stats", Milliseconds{10000}); });
   const auto [peer, query] = broker.next<Query>();
   EXPECT_EQ(query.name, "stats");
@@ -275,9 +278,10 @@ TEST(Client, ACallbackThatAsksAgainForEverDoesNotHoldTheDestructorUp) {
   TestBroker broker;
   std::atomic<int> ends = 0;
   std::atomic<int> refused = 0;
+  std::function<void(const End&)> again;  // outlives the client, which may still call it
   {
     Client client(options_for(broker));
-    std::function<void(const End&)> again = [&](const End&) {
+    again = [&](const End&) {
       ++ends;
       if (client.request({.model = "llama"}, {.on_end = again}) == RequestHandle{}) ++refused;
     };
@@ -359,9 +363,9 @@ TEST(Client, SurvivesWhatNoBrokerSays) {
 
 TEST(Client, TakesAnAnswerThatIsLargerThanAHeaderMayBe) {
   TestBroker broker;
-  Client client(options_for(broker));
   std::mutex mutex;
   std::optional<QueryEnd> end;
+  Client client(options_for(broker));
   client.query("workers", Milliseconds{10000}, [&](const QueryEnd& e) {
     const std::lock_guard lock(mutex);
     end = e;
@@ -399,6 +403,38 @@ TEST(Client, RefusesWhatIsMoreThanItMayHaveOutstanding) {
   EXPECT_EQ(second.error().kind, ErrorKind::overloaded);
   EXPECT_TRUE(second.error().retryable);
   EXPECT_FALSE(first.over());
+}
+
+TEST(Client, RefusesWhatIsAskedFasterThanItIsTakenOn) {
+  TestBroker broker;
+  std::promise<void> blocked;
+  std::promise<void> go_on;
+  std::vector<Story> stories(5);
+  ClientOptions options = options_for(broker);
+  options.outstanding_max = 2;
+  Client client(options);
+  client.request({.model = "first"}, {.on_end = [&](const End&) {
+                   blocked.set_value();
+                   go_on.get_future().wait();
+                 }});
+  const auto [peer, first] = broker.next<Request>();
+  broker.say(peer, Final{first.id, 0, {}});
+  blocked.get_future().wait();
+  for (Story& story : stories)
+    client.request({.model = "next", .body = "body"}, story.callbacks());
+  go_on.set_value();
+  for (int i = 0; i < 2; ++i) {
+    const auto [same_peer, request] = broker.next<Request>();
+    EXPECT_EQ(broker.last_body, "body");
+    broker.say(same_peer, Final{request.id, 0, {}});
+  }
+  ASSERT_TRUE(broker.until([&] {
+    return std::all_of(stories.begin(), stories.end(), [](const Story& s) { return s.over(); });
+  }));
+  int overloaded = 0;
+  for (const Story& story : stories)
+    overloaded += story.error().kind == ErrorKind::overloaded ? 1 : 0;
+  EXPECT_EQ(overloaded, 3);
 }
 
 }  // namespace

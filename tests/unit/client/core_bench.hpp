@@ -42,7 +42,7 @@ class Bench {
     std::vector<Event> refused;
     for (Action& action : actions) {
       if (auto* send = std::get_if<Send>(&action)) {
-        if (room == 0) {
+        if (room == 0 || (refuse_cancels && std::holds_alternative<Cancel>(send->message))) {
           refused.emplace_back(NotSent{std::move(send->message), std::move(send->payload)});
         } else {
           --room;
@@ -115,6 +115,7 @@ class Bench {
   Time now = Time{1h};
   ClientCore core;
   std::size_t room = static_cast<std::size_t>(-1);  // how much more the socket takes
+  bool refuse_cancels = false;                      // however much room there is
   std::vector<Send> sent;
   std::vector<PartArrived> parts;
   std::vector<RequestEnded> ends;

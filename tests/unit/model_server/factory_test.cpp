@@ -30,6 +30,10 @@ TEST(ServerUrl, SaysWhatIsWrong) {
     EXPECT_NE(made.error().find("it should be like http://127.0.0.1:8000"), std::string::npos)
         << made.error();
   }
+  auto secret = server_url("http://me:secret@h");
+  ASSERT_FALSE(secret.ok());
+  EXPECT_EQ(secret.error().find("secret@"), std::string::npos) << "it is not to be logged";
+  EXPECT_NE(secret.error().find("server.api_key_file"), std::string::npos);
   EXPECT_EQ(server_url("ftp://h").error(),
             "the model server's url \"ftp://h\" is neither http nor https: it should be like "
             "http://127.0.0.1:8000");

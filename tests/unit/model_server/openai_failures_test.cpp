@@ -25,13 +25,16 @@ struct ReadyBench : OpenAiBench {
     EXPECT_TRUE(turn_until([&] { return state_is(WorkerState::ready); }));
   }
 
-  // Of the run that gave the job's end: the state told in it, if one was.
+  // Of the run that gave the job's end: the state told in it, if one was; it stands first.
   [[nodiscard]] std::optional<WorkerState> state_with_end() {
     const std::size_t from = events.size();
     while (events.size() == from)
       turn();
     for (std::size_t i = from; i < events.size(); ++i) {
-      if (const auto* status = std::get_if<ServerStatus>(&events[i])) return status->state;
+      const auto* status = std::get_if<ServerStatus>(&events[i]);
+      if (status == nullptr) continue;
+      EXPECT_EQ(i, from);
+      return status->state;
     }
     return std::nullopt;
   }
@@ -45,6 +48,7 @@ void expect_gone_and_unhealthy(ScriptedAnswer answer) {
   ASSERT_TRUE(outcome.failed);
   EXPECT_EQ(outcome.failed->code, ErrorCode::server_gone);
   EXPECT_TRUE(outcome.parts.empty());
+  EXPECT_EQ(bench.server.requests_to("/v1/chat/completions").size(), 1u) << "it was repeated";
   // It answers checks, so it is back at once.
   EXPECT_TRUE(bench.turn_until([&] { return bench.state_is(WorkerState::ready); }));
 }

@@ -52,6 +52,14 @@ TEST(OpenAiRequest, IsAPostOfTheBodyAsItCame) {
   EXPECT_EQ("http://" + requests[0].header("Host"), bench.server.url());
 }
 
+TEST(OpenAiRequest, OfManyBytesIsSentWithoutAskingFirst) {
+  OpenAiBench bench{fine};
+  const std::string body(3 * 1024 * 1024, 'x');
+  ASSERT_TRUE(bench.ask(OpenAiBench::plain(), body).done);
+  EXPECT_EQ(posts(bench).front().header("Expect"), "");
+  EXPECT_EQ(posts(bench).front().body, body);
+}
+
 TEST(OpenAiRequest, IsAGetWhereThereIsNoBody) {
   OpenAiBench bench{fine};
   RequestOptions options;

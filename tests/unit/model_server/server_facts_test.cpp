@@ -58,7 +58,11 @@ TEST(ReadModels, IsBoundedInNumberBytesAndDepth) {
   ASSERT_EQ(heavy->models.size(), 1u);
   EXPECT_EQ(heavy->models[0].name, "b");
 
-  EXPECT_FALSE(read_models(R"({"data":[],"deep":)" + std::string(1'000'000, '[')));
+  const auto nested = [](std::size_t levels) {
+    return R"({"data":[],"deep":)" + std::string(levels, '[') + std::string(levels, ']') + "}";
+  };
+  EXPECT_TRUE(read_models(nested(60)));
+  EXPECT_FALSE(read_models(nested(70)));
 }
 
 TEST(ReadFacts, TakesSlotsAsEachServerTellsThem) {

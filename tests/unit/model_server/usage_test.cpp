@@ -16,8 +16,9 @@ std::uint64_t number(const Value& usage, std::string_view key) {
 
 TEST(UsageOf, FindsTheObjectInAnAnswer) {
   const Value usage = usage_of(
-      R"({"choices":[],"usage": {"prompt_tokens":3,"cost":0.5,"cached":true,"tier":"x","none":null,
-          "prompt_tokens_details":{"cached_tokens":2,"deep":{"deeper":1}},"list":[1]},"timings":{}})");
+      R"({"choices":[],"usage": {"prompt_tokens":3,"cost":0.5,"cached":true,"tier":"x",
+          "none":null,"prompt_tokens_details":{"cached_tokens":2,"deep":{"deeper":1}},"list":[1]},
+          "timings":{}})");
   ASSERT_NE(usage.map(), nullptr);
   EXPECT_EQ(number(usage, "prompt_tokens"), 3u);
   EXPECT_EQ(usage.find("cost")->number_or(0), 0.5);

@@ -26,8 +26,8 @@ class RawPeer {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(
-        static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1))));
+    address.sin_port =
+        htons(static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1))));
     EXPECT_EQ(0, ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address));
   }
   ~RawPeer() { close(); }
@@ -72,8 +72,7 @@ class RawPeer {
 
   // At most 255 bytes.
   void frame(std::string_view bytes, bool more = false) {
-    say(std::string(1, more ? '\1' : '\0') + static_cast<char>(bytes.size()) +
-        std::string{bytes});
+    say(std::string(1, more ? '\1' : '\0') + static_cast<char>(bytes.size()) + std::string{bytes});
   }
 
   // The next `count` bytes; fewer if they don't come.

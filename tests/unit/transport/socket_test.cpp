@@ -1,6 +1,7 @@
 #include "protocol/transport/socket.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -108,9 +109,7 @@ TEST(Socket, AConnectionThatIsMadeAnewIsAnotherPeer) {
   }
   EXPECT_NE(peers[0], peers[1]);
   // The first of them is gone, and stays so.
-  EXPECT_TRUE(soon([&] {
-    return router.send(peers[0], Frame{"x"}, {}) == Sent::unreachable;
-  }));
+  EXPECT_TRUE(soon([&] { return router.send(peers[0], Frame{"x"}, {}) == Sent::unreachable; }));
 }
 
 TEST(Socket, ADealerLearnsOfANewConnectionByItsEmptyFrame) {
@@ -144,9 +143,7 @@ TEST(Socket, ARouterSaysThatAPeerIsUnreachable) {
   EXPECT_EQ(Sent::unreachable, pair.router.send(peer + 1, Frame{"x"}, std::move(payload)));
   ASSERT_EQ(Sent::done, pair.router.send(peer, Frame{"x"}, {}));
   pair.dealer.reset();
-  EXPECT_TRUE(soon([&] {
-    return pair.router.send(peer, Frame{"x"}, {}) == Sent::unreachable;
-  }));
+  EXPECT_TRUE(soon([&] { return pair.router.send(peer, Frame{"x"}, {}) == Sent::unreachable; }));
 }
 
 TEST(Socket, ADealerWithoutAConnectionIsFull) {
@@ -257,7 +254,8 @@ TEST(Socket, AFrameALittleOverTheLimitComesInAndOneFarOverItCutsTheConnection) {
   ASSERT_TRUE(receive_soon(pair.router, got));
   EXPECT_EQ(100'001u, got.payload.bytes());
   ASSERT_EQ(Sent::done, pair.dealer->send(Frame{"b"}, Payload{std::string(400'000, 'x')}));
-  ASSERT_TRUE(receive_soon(*pair.dealer, got, &pair.router)) << "a new connection begins with an empty frame";
+  ASSERT_TRUE(receive_soon(*pair.dealer, got, &pair.router))
+      << "a new connection begins with an empty frame";
   EXPECT_TRUE(got.header.empty());
   ASSERT_EQ(Sent::done, pair.dealer->send(Frame{"c"}, {}));
   ASSERT_TRUE(receive_soon(pair.router, got));
@@ -351,8 +349,8 @@ TEST(Socket, BindSaysWhatIsWrong) {
             sentence(pair.endpoint));
   EXPECT_EQ("cannot listen on \"tcp://192.0.2.1:0\": this machine has no such address",
             sentence("tcp://192.0.2.1:0"));
-  for (const char* wrong : {"", "127.0.0.1:5555", "udp://127.0.0.1:5555", "tcp://127.0.0.1",
-                            "tcp://127.0.0.1:70000"}) {
+  for (const char* wrong :
+       {"", "127.0.0.1:5555", "udp://127.0.0.1:5555", "tcp://127.0.0.1", "tcp://127.0.0.1:70000"}) {
     const auto said = sentence(wrong);
     EXPECT_NE(std::string::npos, said.find("not an endpoint; expected tcp://ADDRESS:PORT")) << said;
   }
@@ -407,6 +405,18 @@ TEST(Socket, LocalhostReachesABrokerOnIpv4) {
       dealer.connect("tcp://localhost" + pair.endpoint.substr(pair.endpoint.rfind(':'))).ok());
   Incoming got;
   EXPECT_TRUE(receive_soon(dealer, got, &pair.router));
+}
+
+TEST(Socket, TheLimitOnDescriptorsIsLifted) {
+  rlimit before{};
+  ASSERT_EQ(0, ::getrlimit(RLIMIT_NOFILE, &before));
+  rlimit low = before;
+  low.rlim_cur = 64;
+  ASSERT_EQ(0, ::setrlimit(RLIMIT_NOFILE, &low));
+  EXPECT_EQ(before.rlim_max, raise_descriptor_limit());
+  rlimit after{};
+  ASSERT_EQ(0, ::getrlimit(RLIMIT_NOFILE, &after));
+  EXPECT_EQ(before.rlim_max, after.rlim_cur);
 }
 
 // ---- the end -----------------------------------------------------------------------------------

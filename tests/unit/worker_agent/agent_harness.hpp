@@ -165,7 +165,8 @@ class Harness {
       if (one.to == to && std::holds_alternative<M>(one.message)) times.push_back(one.at - since);
     return times;
   }
-  // What was said about requests, in a short form: "CHUNK 7 0 ab", "FINAL 7 1 c", "ERROR 7 REFUSED".
+  // What was said about requests, in a short form: "CHUNK 7 0 ab", "FINAL 7 1 c", "ERROR 7
+  // REFUSED".
   [[nodiscard]] std::vector<std::string> answers(SessionId to = first) const {
     std::vector<std::string> lines;
     for (const auto& one : said) {
@@ -201,7 +202,7 @@ class Harness {
  private:
   [[nodiscard]] Time next_beat() const {
     return std::find(beating.begin(), beating.end(), true) == beating.end() ? time_never
-                                                                             : next_beat_;
+                                                                            : next_beat_;
   }
   void beat() {
     next_beat_ = now_ + 500ms;

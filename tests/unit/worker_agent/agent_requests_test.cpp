@@ -201,6 +201,9 @@ TEST(AgentRequests, TooFewSlotsForTheBrokersAreSaid) {
   Harness h{options_for(2, std::nullopt)};
   h.step(server_is(WorkerState::ready, 1));
   EXPECT_EQ(h.notes(), (Words{"state", "slots!"}));
+  Harness set{options_for(2, 1)};
+  set.step(server_is(WorkerState::ready));
+  EXPECT_EQ(set.notes(), (Words{"state", "slots!"}));
 }
 
 TEST(AgentRequests, CancelStopsTheWorkAndIsAcknowledged) {
@@ -245,8 +248,8 @@ TEST(AgentRequests, AFullSocketKeepsTheOrder) {
   h.writable[0] = true;
   h.part(*job, "d");
   h.done(*job, "");
-  EXPECT_EQ(h.answers(), (Words{"CHUNK 5 0 a", "CHUNK 5 1 b", "CHUNK 5 2 c", "CHUNK 5 3 d",
-                                "FINAL 5 4"}));
+  EXPECT_EQ(h.answers(),
+            (Words{"CHUNK 5 0 a", "CHUNK 5 1 b", "CHUNK 5 2 c", "CHUNK 5 3 d", "FINAL 5 4"}));
 }
 
 TEST(AgentRequests, PartsThatCannotBeSaidAreBoundedInBytes) {
@@ -267,8 +270,8 @@ TEST(AgentRequests, PartsThatCannotBeSaidAreBoundedInBytes) {
   h.done(*modest, "");
   h.writable[0] = true;
   h.flush();
-  EXPECT_EQ(h.answers(), (Words{"CHUNK 6 0 small", "ERROR 5 WORKER_FAILED", "CHUNK 6 1 more",
-                                "FINAL 6 2"}));
+  EXPECT_EQ(h.answers(),
+            (Words{"CHUNK 6 0 small", "ERROR 5 WORKER_FAILED", "CHUNK 6 1 more", "FINAL 6 2"}));
 }
 
 TEST(AgentRequests, ABrokerThatAsksAndNeverReadsCannotGrowTheAgent) {
@@ -342,7 +345,8 @@ TEST(AgentRequests, ProgressCountsWhatTheServerGetsDone) {
   h.advance(1s);
   EXPECT_EQ(h.all_said<WorkerHeartbeat>().back()->progress, 2u);
   h.advance(1s);
-  EXPECT_EQ(h.all_said<WorkerHeartbeat>().back()->progress, 2u) << "it stands still with the server";
+  EXPECT_EQ(h.all_said<WorkerHeartbeat>().back()->progress, 2u)
+      << "it stands still with the server";
   h.done(*whole);
   h.advance(1s);
   EXPECT_EQ(h.all_said<WorkerHeartbeat>().back()->progress, 3u);

@@ -1,0 +1,273 @@
+// The agent on real sockets: its shell with the built-in model server, against a broker made by
+// hand.
+
+#include "worker_agent/shell/agent_shell.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "test_broker.hpp"
+#include "worker_agent/model_server/echo_server.hpp"
+
+namespace muster::agent::test {
+namespace {
+
+AgentOptions options_for(std::vector<std::string> brokers) {
+  AgentOptions options;
+  options.name = "host:echo";
+  options.brokers = std::move(brokers);
+  return options;
+}
+
+std::unique_ptr<ModelServer> echo(Duration per_token = {}) {
+  EchoOptions options;
+  options.per_token = per_token;
+  return std::make_unique<EchoServer>(options);
+}
+
+std::string chat_body(const std::string& prompt, bool stream) {
+  return "{\"model\":\"echo\",\"stream\":" + std::string{stream ? "true" : "false"} +
+         ",\"messages\":[{\"role\":\"user\",\"content\":\"" + prompt + "\"}]}";
+}
+
+Request chat(std::uint64_t id, bool stream) {
+  Request request;
+  request.id = WireId{id};
+  request.model = "echo";
+  request.options.stream = stream;
+  request.options.path = "/v1/chat/completions";
+  request.options.type = "application/json";
+  return request;
+}
+
+void ask(TestBroker& broker, std::uint32_t worker, std::uint64_t id, bool stream,
+         const std::string& prompt) {
+  broker.say(worker, chat(id, stream), Payload{chat_body(prompt, stream)});
+}
+
+// The text of one request's answer; the numbers of its CHUNKs and its FINAL must be right.
+std::string answer_text(const TestBroker& broker, std::uint64_t id) {
+  std::string text;
+  std::uint64_t chunks = 0;
+  bool ended = false;
+  for (const Heard& one : broker.heard) {
+    if (const auto* chunk = std::get_if<Chunk>(&one.message); chunk && chunk->id.value == id) {
+      EXPECT_EQ(chunk->seq, chunks++);
+      EXPECT_FALSE(ended);
+      text += one.payload;
+    }
+    if (const auto* final = std::get_if<Final>(&one.message); final && final->id.value == id) {
+      EXPECT_EQ(final->seq, chunks);
+      EXPECT_FALSE(std::exchange(ended, true));
+      text += one.payload;
+    }
+  }
+  EXPECT_TRUE(ended);
+  return text;
+}
+
+TEST(AgentShell, RegistersAndAnswersStreamedAndWhole) {
+  transport::Context context;
+  TestBroker broker{context};
+  RunningAgent agent{context, options_for({broker.endpoint()}), echo()};
+  const auto worker = broker.accept();
+  ASSERT_TRUE(broker.until_state(WorkerState::ready));
+  const auto registers = broker.all<Register>();
+  EXPECT_EQ(registers[0]->info.worker, "host:echo");
+  const auto beats = broker.all<WorkerHeartbeat>();
+  EXPECT_EQ(beats.back()->slots, EchoServer::slots);
+
+  ask(broker, worker, broker_id_min + 1, true, "Once upon a time");
+  ask(broker, worker, broker_id_min + 2, false, "there was");
+  ASSERT_TRUE(broker.until_end(broker_id_min + 1));
+  ASSERT_TRUE(broker.until_end(broker_id_min + 2));
+  const std::string streamed = answer_text(broker, broker_id_min + 1);
+  EXPECT_NE(streamed.find("Once"), std::string::npos);
+  EXPECT_NE(streamed.find("data: [DONE]"), std::string::npos);
+  const auto chunks = broker.all<Chunk>();
+  ASSERT_GE(chunks.size(), 4u);
+  EXPECT_EQ(chunks[0]->meta.status, 200u);
+  EXPECT_EQ(chunks[0]->meta.worker, "host:echo");
+  EXPECT_NE(answer_text(broker, broker_id_min + 2).find("there was"), std::string::npos);
+}
+
+TEST(AgentShell, CancelStopsTheWork) {
+  transport::Context context;
+  TestBroker broker{context};
+  RunningAgent agent{context, options_for({broker.endpoint()}), echo(10ms)};
+  const auto worker = broker.accept();
+  ASSERT_TRUE(broker.until_state(WorkerState::ready));
+  std::string prompt;
+  for (int i = 0; i < 5000; ++i)
+    prompt += "word ";
+  ask(broker, worker, broker_id_min, true, prompt);
+  ASSERT_TRUE(broker.until([&] { return broker.all<Chunk>().size() >= 3; }));
+  broker.say(worker, Cancel{WireId{broker_id_min}});
+  ASSERT_TRUE(broker.until_end(broker_id_min));
+  ASSERT_EQ(broker.all<Error>().size(), 1u);
+  EXPECT_EQ(broker.all<Error>()[0]->code, ErrorCode::cancelled);
+  // The progress that heartbeats tell stands still: the work has really stopped.
+  const auto progress = [&] { return broker.all<WorkerHeartbeat>().back()->progress; };
+  const std::size_t beats = broker.all<WorkerHeartbeat>().size();
+  ASSERT_TRUE(broker.until([&] { return broker.all<WorkerHeartbeat>().size() >= beats + 1; }));
+  const auto before = progress();
+  ASSERT_TRUE(broker.until([&] { return broker.all<WorkerHeartbeat>().size() >= beats + 4; }));
+  EXPECT_EQ(progress(), before);
+}
+
+TEST(AgentShell, MalformedInputHarmsNobody) {
+  transport::Context context;
+  TestBroker broker{context};
+  RunningAgent agent{context, options_for({broker.endpoint()}), echo()};
+  const auto worker = broker.accept();
+  ASSERT_TRUE(broker.until_state(WorkerState::ready));
+  broker.say_bytes(worker, "nonsense");
+  broker.say_bytes(worker, std::string(70'000, '\x93'));
+  broker.say_bytes(worker, "\xdd\xff\xff\xff\xff");              // an array of 2^32 - 1
+  broker.say_bytes(worker, std::string{"\x92\x01\x22", 3});      // REGISTERED without terms
+  broker.say_bytes(worker, std::string{"\x93\x01\x01\x07", 4});  // REQUEST 7 cut off
+  ask(broker, worker, broker_id_min, false, "still here");
+  ASSERT_TRUE(broker.until_end(broker_id_min));
+  EXPECT_NE(answer_text(broker, broker_id_min).find("still here"), std::string::npos);
+  const auto errors = broker.all<Error>();
+  ASSERT_EQ(errors.size(), 1u);
+  EXPECT_EQ(errors[0]->id, WireId{7});
+  EXPECT_EQ(errors[0]->code, ErrorCode::bad_request);
+}
+
+TEST(AgentShell, DrainsOnTheFirstStop) {
+  transport::Context context;
+  TestBroker broker{context};
+  RunningAgent agent{context, options_for({broker.endpoint()}), echo(20ms)};
+  const auto worker = broker.accept();
+  ASSERT_TRUE(broker.until_state(WorkerState::ready));
+  ask(broker, worker, broker_id_min, true, "one two three four five six seven eight nine ten");
+  ASSERT_TRUE(broker.until([&] { return !broker.all<Chunk>().empty(); }));
+  agent.stop();
+  ASSERT_TRUE(broker.until_state(WorkerState::draining));
+  ask(broker, worker, broker_id_min + 1, false, "too late");
+  ASSERT_TRUE(broker.until([&] { return !broker.all<Deregister>().empty(); }));
+  EXPECT_NE(answer_text(broker, broker_id_min).find("ten"), std::string::npos);
+  ASSERT_EQ(broker.all<Error>().size(), 1u);
+  EXPECT_EQ(broker.all<Error>()[0]->code, ErrorCode::refused);
+  EXPECT_TRUE(std::holds_alternative<Deregister>(broker.heard.back().message));
+  EXPECT_EQ(agent.wait(), ExitCode::drained);
+}
+
+TEST(AgentShell, ASecondStopCutsOff) {
+  transport::Context context;
+  TestBroker broker{context};
+  RunningAgent agent{context, options_for({broker.endpoint()}), echo(1h)};
+  const auto worker = broker.accept();
+  ASSERT_TRUE(broker.until_state(WorkerState::ready));
+  ask(broker, worker, broker_id_min, true, "one two");
+  ASSERT_TRUE(broker.until([&] { return !broker.all<Chunk>().empty(); }));
+  agent.stop();
+  ASSERT_TRUE(broker.until_state(WorkerState::draining));
+  EXPECT_FALSE(agent.ended());
+  agent.stop();
+  ASSERT_TRUE(broker.until([&] { return !broker.all<Deregister>().empty(); }));
+  EXPECT_EQ(agent.wait(), ExitCode::cut);
+}
+
+TEST(AgentShell, ABrokerThatComesBackFindsTheWorkGoingOn) {
+  transport::Context context;
+  auto broker = std::make_unique<TestBroker>(context);
+  const std::string endpoint = broker->endpoint();
+  RunningAgent agent{context, options_for({endpoint}), echo(30ms)};
+  auto worker = broker->accept();
+  ASSERT_TRUE(broker->until_state(WorkerState::ready));
+  std::string prompt;
+  for (int i = 0; i < 100; ++i)
+    prompt += "word ";
+  ask(*broker, worker, broker_id_min, false, prompt);
+  ASSERT_TRUE(broker->until([&] { return broker->all<WorkerHeartbeat>().size() >= 4; }));
+
+  broker.reset();
+  broker = std::make_unique<TestBroker>(context, endpoint);
+  worker = broker->accept();
+  ASSERT_FALSE(broker->heard.empty());
+  EXPECT_EQ(broker->all<Register>()[0]->info.active, std::vector{BrokerId{broker_id_min}});
+  ASSERT_TRUE(broker->until_end(broker_id_min));
+  EXPECT_NE(answer_text(*broker, broker_id_min).find("word word"), std::string::npos);
+}
+
+TEST(AgentShell, ASilentBrokerIsDialledOnANewConnection) {
+  transport::Context context;
+  TestBroker broker{context};
+  RunningAgent agent{context, options_for({broker.endpoint()}), echo()};
+  const auto before = broker.accept(20ms, 3);  // and says nothing more
+  const auto after = broker.accept(20ms, 1000);
+  EXPECT_NE(after, before);
+  const auto registers = broker.all<Register>();
+  ASSERT_EQ(registers.size(), 2u);
+  EXPECT_EQ(registers.front()->info.instance, registers.back()->info.instance);
+}
+
+TEST(AgentShell, ABrokerThatIsNotThereYetIsDialledUntilItIs) {
+  transport::Context context;
+  std::string endpoint;
+  {
+    const TestBroker gone{context};
+    endpoint = gone.endpoint();
+  }
+  TestBroker there{context};
+  RunningAgent agent{context, options_for({endpoint, there.endpoint()}), echo()};
+  there.accept();
+  ASSERT_TRUE(there.until_state(WorkerState::ready));
+  TestBroker late{context, endpoint};
+  late.accept();
+  ASSERT_FALSE(late.heard.empty());
+  EXPECT_EQ(late.all<Register>()[0]->info.slots, EchoServer::slots / 2);
+}
+
+TEST(AgentShell, EndsWhenEveryBrokerKnowsANewerOne) {
+  transport::Context context;
+  TestBroker broker{context};
+  RunningAgent agent{context, options_for({broker.endpoint(), broker.endpoint()}), echo()};
+  const auto worker = broker.accept();
+  broker.say(worker, Dismiss{ErrorCode::replaced, "a newer one is here"});
+  EXPECT_EQ(agent.wait(), ExitCode::replaced) << "a broker named twice is dialled once";
+}
+
+TEST(AgentShell, WhatAFullSocketDoesNotTakeStaysInOrder) {
+  transport::Context context;
+  TestBroker slow{context};
+  TestBroker watching{context};
+  RunningAgent agent{context, options_for({slow.endpoint(), watching.endpoint()}), echo()};
+  const auto worker = slow.accept(1s);
+  watching.accept(20ms);
+  ASSERT_TRUE(slow.until_state(WorkerState::ready));
+  // More than libzmq and the system take for a broker that does not read, less than the Agent's
+  // bound: 20000 parts of some 2 KB.
+  constexpr std::uint64_t requests = 5;
+  constexpr std::uint64_t words = 4000;
+  std::string prompt;
+  for (std::uint64_t i = 0; i < words; ++i)
+    prompt += std::string(1800, 'x') + " ";
+  for (std::uint64_t i = 0; i < requests; ++i)
+    ask(slow, worker, broker_id_min + i, true, prompt);
+  ASSERT_TRUE(watching.until([&] {
+    const auto beats = watching.all<WorkerHeartbeat>();
+    return !beats.empty() && beats.back()->progress > requests * words &&
+           beats.back()->queue_length == 0;
+  })) << "the answers are not complete";
+  for (std::uint64_t i = 0; i < requests; ++i) {
+    ASSERT_TRUE(slow.until_end(broker_id_min + i));
+    EXPECT_GT(answer_text(slow, broker_id_min + i).size(), words * 1800);
+  }
+  EXPECT_EQ(slow.all<Chunk>().size(), requests * words);
+  EXPECT_TRUE(slow.all<Error>().empty());
+}
+
+TEST(AgentShell, AnEndpointThatIsNoneIsRefusedInASentence) {
+  transport::Context context;
+  AgentShell shell{context, options_for({"tcp//nowhere"}), echo()};
+  const auto opened = shell.open();
+  ASSERT_FALSE(opened);
+  EXPECT_NE(opened.error().find("tcp//nowhere"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace muster::agent::test
