@@ -87,5 +87,6 @@ runner=()  # what builds and tests are run by; empty: nothing
 build() {
   local preset=$1
   shift
-  (cd "$root" && "${runner[@]}" cmake --build --preset "$preset" --parallel "$(nproc)" ${1:+--target "$@"})
+  (cd "$root" && "${runner[@]}" cmake --build --preset "$preset" --parallel "$(nproc)" \
+    ${1:+--target "$@"})
 }
