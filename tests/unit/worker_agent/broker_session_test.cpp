@@ -344,9 +344,11 @@ TEST(BrokerSession, ADismissedWorkerSaysNothingAndStopsTheWork) {
   Harness h{options_for(2)};
   h.make_ready();
   const auto one = h.ask(first, 11, true);
+  const auto ended = h.ask(first, 14);
   const auto other = h.ask(second, 21);
   h.writable[0] = false;
   h.part(*one, "waits");
+  h.done(*ended);
   h.clear();
   h.hear(first, Dismiss{ErrorCode::forbidden, "no such worker here"});
   ASSERT_EQ(h.all<StopJob>().size(), 1u);
@@ -367,6 +369,8 @@ TEST(BrokerSession, ADismissedWorkerSaysNothingAndStopsTheWork) {
   h.step(Connected{first});
   ASSERT_EQ(h.all_said<Register>(first).size(), 1u);
   EXPECT_TRUE(h.all_said<Register>(first)[0]->info.active.empty());
+  h.hear(first, Registered{terms_of()});
+  EXPECT_TRUE(h.answers(first).empty());
 }
 
 TEST(BrokerSession, AReplacedWorkerNeverRegistersThereAgain) {
