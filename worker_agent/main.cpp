@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
   if (loaded.options.name.empty())
     loaded.options.name = agent::default_worker_name(agent::host_name(), loaded.server);
 
+  transport::raise_descriptor_limit();
   transport::Context context;
   agent::AgentShell shell(context, loaded.options, std::move(*server));
   if (auto opened = shell.open(); !opened) {

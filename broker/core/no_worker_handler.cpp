@@ -27,8 +27,15 @@ NoWorkerHandler::Reason NoWorkerHandler::explain(const PendingRequest& request) 
   const auto serving = workers_.serving(request.model);
   const std::string model = "model \"" + request.model + "\"";
   if (serving.empty() && !workers_.ever_served(request.model)) {
+    std::size_t silent = 0;
+    for (const auto& [name, worker] : workers_.all())
+      silent += worker->names.empty() ? 1 : 0;
+    const std::string maybe = silent == 0 ? ""
+                                          : ", or wait: " + std::to_string(silent) +
+                                                (silent == 1 ? " worker has" : " workers have") +
+                                                " not said yet what is served there";
     return {reason::unknown_model, false,
-            "no worker has served " + model + " since this broker started; check the name"};
+            "no worker has served " + model + " since this broker started; check the name" + maybe};
   }
   if (serving.empty()) return {reason::none_live, true, "no live worker serves " + model};
 

@@ -49,9 +49,13 @@ void note(const WorkerInfo& worker, std::string_view what, std::string detail, b
 }
 
 std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t shown_max = 8;
   std::string text;
-  for (const std::string& name : names)
-    text += (text.empty() ? "" : ", ") + name;
+  for (std::size_t i = 0; i < std::min(names.size(), shown_max); ++i) {
+    text += (i == 0 ? "" : ", ") + names[i];
+  }
+  if (names.size() > shown_max)
+    text += " and " + std::to_string(names.size() - shown_max) + " more";
   return text;
 }
 

@@ -50,12 +50,10 @@ std::string joined(const std::vector<std::string>& words) {
 Broker::Broker(transport::Context& context, const BrokerOptions& options,
                std::unique_ptr<Controller> controller)
     : options_(options),
-      frontend_(context, {.limits = options.controller.limits,
-                          .send_high_water = client_high_water,
-                          .zmtp_heartbeats = true}),
-      backend_(context, {.limits = options.controller.limits,
-                         .send_high_water = worker_high_water,
-                         .zmtp_heartbeats = false}),
+      frontend_(context,
+                {.limits = options.controller.limits, .send_high_water = client_high_water}),
+      backend_(context,
+               {.limits = options.controller.limits, .send_high_water = worker_high_water}),
       controller_(std::move(controller)),
       client_decoder_(options.controller.limits),
       worker_decoder_(options.controller.limits) {

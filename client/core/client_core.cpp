@@ -279,7 +279,8 @@ void ClientCore::on(EndpointRefused&& event, Time, Actions& out) {
 void ClientCore::on(Tick&&, Time now, Actions& out) {
   const Duration gap = now - last_tick_;
   last_tick_ = now;
-  if (gap > beat() * 3 / 2) silent_since_ = std::min(now, silent_since_ + gap);
+  if (gap > std::max<Duration>(beat() * 3 / 2, std::chrono::milliseconds{100}))
+    silent_since_ = std::min(now, silent_since_ + gap);
 
   end_late(now, out);
   if (waiting() && now - silent_since_ >= options_.expiry()) {

@@ -77,8 +77,7 @@ class Socket {
 
 struct RouterOptions {
   WireLimits limits;
-  int send_high_water = 0;       // messages a peer; 0: none
-  bool zmtp_heartbeats = false;  // TCP-level liveness for clients; timeout 30 s
+  int send_high_water = 0;  // messages a peer; 0: none
 };
 
 // A broker's end. Each connection gets a number that it can't choose and that is not given twice;

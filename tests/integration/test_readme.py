@@ -39,6 +39,9 @@ class Readme(unittest.TestCase):
         for name, text in (("up", UP), ("test", TEST)):
             (tools / name).write_text(text, encoding="utf-8")
             (tools / name).chmod(0o755)
+        # Where a transcript's commands stand after tools/up.
+        (self.folder / "build/release").mkdir(parents=True)
+        (self.folder / "build/release/bin").symlink_to(BIN)
         self.environment = {
             **os.environ,
             "PATH": f"{BIN}:{os.environ['PATH']}",
@@ -65,6 +68,10 @@ class Readme(unittest.TestCase):
         code, output = self.bash(script)
         self.assertEqual(0, code, output)
         self.assertIn(f"--- block {len(shell_blocks)}", output)
+        # What the first transcript shows of a question and its answer is what came.
+        asked = re.search(r'muster ask "(.+)"\n(.+)\n', blocks("console")[0])
+        self.assertIn(f'muster ask "{asked[1]}"\n{asked[2]}\n',
+                      re.sub(" --broker [^ ]+", "", output))
 
     def test_the_first_blocks_are_the_two_commands(self):
         self.assertIn("tools/up", blocks("sh")[0])

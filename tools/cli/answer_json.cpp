@@ -114,8 +114,8 @@ ModelChoice choose_model(std::string_view models_json) {
   if (served.size() == 1) return {.model = served.front()};
   if (served.empty()) {
     return {.complaint =
-                "NO_WORKER: no model is served, because no worker is registered; see "
-                "`muster workers`",
+                "NO_WORKER: no worker serves any model yet; see `muster workers` for who is "
+                "there and in which state",
             .none_served = true};
   }
   std::string names;

@@ -104,7 +104,7 @@ std::string models_view(std::string_view json) {
                     field(model, "ready"), field(model, "free_slots"), field(model, "queued"),
                     field(model, "context_length"), field(model, "modalities")});
   }
-  if (rows.empty()) return "No model is served: no worker is registered.\n";
+  if (rows.empty()) return "No model is served; see `muster workers` for who is there.\n";
   return table({{"MODEL"},
                 {"ALIASES", Align::left, true},
                 {"WORKERS", Align::right},

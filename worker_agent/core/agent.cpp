@@ -178,6 +178,17 @@ void Agent::tick_session(Peer& peer, bool may_expire, Time now, std::vector<Acti
 void Agent::on(const ServerChanged& event, Time now, std::vector<Action>& out) {
   const WorkerState before = profile_.state();
   const WorkerProfile::Change change = profile_.server_changed(event);
+  if (!change.state && event.state != WorkerState::ready && event.why != server_why_) {
+    out.push_back(AgentNote{
+        "waiting", "still " + std::string{state_name(event.state)} + ": " + event.why, true});
+  }
+  server_why_ = event.why;
+  if (change.models && event.state == WorkerState::ready && event.models.empty()) {
+    out.push_back(AgentNote{"no_models",
+                            "ready, but nothing is served: the model server lists no models; load "
+                            "one there, or name it with --model",
+                            true});
+  }
   if (!change.any()) return;
   tell_all(now);
   if (change.state)

@@ -141,6 +141,8 @@ class Agent {
   RequestTable requests_;
   std::uint64_t next_job_ = 1;
 
+  std::string server_why_;  // what was said last of why it is as it is
+
   Phase phase_ = Phase::working;
   ExitCode exit_code_ = ExitCode::drained;
   Time drain_until_ = time_never;

@@ -217,8 +217,9 @@ void HttpClient::Impl::report_head(Exchange& exchange) const {
   for (curl_header* h = nullptr;
        (h = curl_easy_nextheader(exchange.easy, CURLH_HEADER, -1, h)) != nullptr;) {
     const std::string name = lower_case(h->name);
-    if (!is_header_text(h->value)) continue;
-    if (name == "content-type") head.type = h->value;
+    if (!is_token(name) || !is_header_text(h->value)) continue;
+    if (name == "content-type" && std::strlen(h->value) <= type_bytes_max) head.type = h->value;
+    if (name == "content-length" || name == "transfer-encoding") head.framed = true;
     if (!is_header_relayed(name)) continue;
     bytes += name.size() + std::strlen(h->value);
     if (bytes > kept_header_bytes_max) break;

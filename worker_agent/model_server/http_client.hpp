@@ -42,6 +42,8 @@ struct HttpHead {
   std::uint64_t status = 0;
   std::string type;   // content type
   StringMap headers;  // at most `kept_header_bytes_max` in all
+  // Whether its end can be told from a length or from chunks; else it ends with the connection.
+  bool framed = false;
 };
 
 struct HttpBytes {
@@ -72,6 +74,8 @@ class HttpClient {
  public:
   static constexpr std::size_t head_bytes_max = std::size_t{256} * 1024;  // of one answer
   static constexpr std::size_t kept_header_bytes_max = std::size_t{8} * 1024;
+  // A content type that is longer is left out.
+  static constexpr std::size_t type_bytes_max = 256;
 
   struct Options {
     std::string ca_file;  // empty: the system's

@@ -31,6 +31,9 @@ namespace muster::agent {
 // (date, server, CORS).
 [[nodiscard]] bool is_header_relayed(std::string_view name);
 
+// Whether a header's name is a token, as RFC 9110, section 5.6.2, wants it; so it is ASCII.
+[[nodiscard]] bool is_token(std::string_view text);
+
 // Whether a value from the server is printable ASCII, as the strings of the protocol must be UTF-8.
 [[nodiscard]] bool is_header_text(std::string_view value);
 

@@ -106,6 +106,11 @@ ServerEvidence OpenAiJob::end_complete(std::vector<ServerEvent>& out) {
   if (in_parts_) {
     std::string rest = reader_.take_rest();
     keep_tail(rest);
+    if (broke_off()) {
+      const std::string why = "the connection ended before the stream's [DONE]";
+      fail_cut(why, out);
+      return {.gone = !part_sent_, .suspect = true, .status = {}, .body = {}, .why = why};
+    }
     PartMeta last = part_sent_ ? PartMeta{} : meta();
     last.usage = usage_of(tail_);
     out.emplace_back(JobDone{id_, std::move(last), std::move(rest)});
@@ -132,6 +137,13 @@ ServerEvidence OpenAiJob::end_complete(std::vector<ServerEvent>& out) {
   all.usage = usage_of(collected_);
   out.emplace_back(JobDone{id_, std::move(all), std::move(collected_)});
   return {};
+}
+
+// Where neither a length nor chunks tell the end, the end of a process looks like the end of an
+// answer.
+bool OpenAiJob::broke_off() const {
+  return events_ && ends_with_done_ && !head_.framed && tail_.find("[DONE]") == std::string::npos &&
+         tail_.find("\"error\"") == std::string::npos;
 }
 
 void OpenAiJob::fail_cut(const std::string& why, std::vector<ServerEvent>& out) const {

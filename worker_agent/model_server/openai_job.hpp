@@ -35,7 +35,11 @@ class OpenAiJob {
   static constexpr std::size_t answer_bytes_max = std::size_t{64} * 1024 * 1024;
 
   OpenAiJob(JobId id, const RequestOptions& options, Time now)
-      : id_(id), stream_(options.stream), clock_(options, now) {}
+      : id_(id),
+        stream_(options.stream),
+        ends_with_done_(options.path == "/v1/chat/completions" ||
+                        options.path == "/v1/completions"),
+        clock_(options, now) {}
 
   // After one of these has said true, or end() or fail_silent() was called, the job has ended: its
   // JobDone or JobFailed is in `out`.
@@ -60,10 +64,13 @@ class OpenAiJob {
             std::vector<ServerEvent>& out) const;
   void fail_with_answer(ErrorCode code, std::string message, std::vector<ServerEvent>& out);
   ServerEvidence end_complete(std::vector<ServerEvent>& out);
+  // Whether a stream that ended with its connection had not come to its end.
+  [[nodiscard]] bool broke_off() const;
   void fail_cut(const std::string& why, std::vector<ServerEvent>& out) const;
 
   JobId id_;
   bool stream_;
+  bool ends_with_done_;  // an operation whose streams end with `data: [DONE]`
   JobClock clock_;
   std::optional<Time> heard_;
   HttpHead head_;

@@ -76,8 +76,8 @@ void OpenAiServer::run(Time now, std::vector<ServerEvent>& out) {
   if (watch_.overdue(now)) {
     end_question();
     watch_.timed_out(now);
-    end_silent_jobs(out);
   }
+  end_silent_jobs(out);
   ring_alarms(now, out);
   ask(now);
   tell_status(first, out);

@@ -113,7 +113,7 @@ void ServerWatch::missed(Time now) {
   misses_ = std::min(misses_ + 1, misses_max);
   const std::string within = std::to_string(to_wire_ms(health_timeout_)) + " ms";
   if (misses_ == misses_max) {
-    down("three checks in a row were not answered within " + within, now);
+    down("it does not answer: three checks in a row had no answer within " + within, now);
   } else if (!was_ready_) {
     down("not within " + within, now);
   } else {
@@ -226,7 +226,7 @@ void ServerWatch::ready(Time now) {
 
 void ServerWatch::down(const std::string& why, Time now) {
   status_.state = was_ready_ ? WorkerState::unhealthy : WorkerState::starting;
-  status_.why = was_ready_ ? "the model server at " + url_ + " is not there: " + why
+  status_.why = was_ready_ ? "the model server at " + url_ + " is lost: " + why
                            : "no answer at " + url_ + ": " + why;
   health_path_ = true;  // what comes back may be another server
   wait_for_next_check(now);

@@ -3,17 +3,16 @@
 // The Muster client library: sends requests to a broker and hands over what comes back.
 //
 //   muster::client::Client client({.broker = "tcp://127.0.0.1:5555"});
-//   client.request({.model = "llama", .path = "/v1/chat/completions", .body = json, .stream =
-//   true},
-//                  {.on_part = [](const auto& part) { std::cout << part.bytes; },
-//                   .on_end = [](const auto& end) { ... }});
+//   client.request(
+//       {.model = "llama", .path = "/v1/chat/completions", .body = json, .stream = true},
+//       {.on_part = [](const auto& part) { std::cout << part.bytes; },
+//        .on_end = [](const auto& end) { ... }});
 //
 // Contract
 // - Every request ends in exactly one on_end, whatever happens to broker, worker or network: with
 //   the answer, or with an error as a value. Nothing is called for a request after its on_end.
-// - All methods may be called from any thread, callbacks included. Callbacks run on the client's
-// own
-//   thread, one at a time; one that takes long delays the others. They must not throw.
+// - All methods may be called from any thread, callbacks included. Callbacks run on the thread of
+//   the client, one at a time; one that takes long delays the others. They must not throw.
 // - The client dials out by itself and goes on trying; requests made while no broker is there wait
 //   for it within their deadline. A request that was sent on a connection that has broken ends with
 //   `connection_lost`: whether it was carried out is not known (docs/protocol.md, section 1).

@@ -23,13 +23,18 @@ bool ends_an_event(const std::string& bytes) {
   return bytes.ends_with("\n\n") || bytes.ends_with("\r\n\r\n");
 }
 
-// Name of the recorded stream, how its server ends it, completion tokens it tells.
-using Recorded = std::tuple<std::string, End, std::uint64_t>;
+// Name of the recorded stream, whether its server closes after it, completion tokens it tells.
+using Recorded = std::tuple<std::string, bool, std::uint64_t>;
+
+End end_of(bool closes) {
+  return closes ? End::close : End::keep_alive;
+}
 
 class RecordedStream : public testing::TestWithParam<Recorded> {};
 
 TEST_P(RecordedStream, ArrivesByteForByteInWholeEventsHoweverItIsCut) {
-  const auto& [name, end, completion_tokens] = GetParam();
+  const auto& [name, closes, completion_tokens] = GetParam();
+  const End end = end_of(closes);
   const std::string answer = recorded(name);
   const std::string body = body_of(answer);
   std::size_t cut = 1;
@@ -54,9 +59,10 @@ TEST_P(RecordedStream, ArrivesByteForByteInWholeEventsHoweverItIsCut) {
 }
 
 TEST_P(RecordedStream, ArrivesByteForByteOneByteARead) {
-  const auto& [name, end, completion_tokens] = GetParam();
+  const auto& [name, closes, completion_tokens] = GetParam();
+  const End end = end_of(closes);
   const std::string answer = recorded(name);
-  OpenAiBench bench{[&, end = end](const SeenRequest&) {
+  OpenAiBench bench{[&](const SeenRequest&) {
     ScriptedAnswer bytes{{}, end, false};
     for (const char c : answer)
       bytes.pieces.emplace_back(1, c);
@@ -69,9 +75,10 @@ TEST_P(RecordedStream, ArrivesByteForByteOneByteARead) {
 }
 
 TEST_P(RecordedStream, ArrivesWholeWhereNoPartsAreAsked) {
-  const auto& [name, end, completion_tokens] = GetParam();
+  const auto& [name, closes, completion_tokens] = GetParam();
+  const End end = end_of(closes);
   const std::string answer = recorded(name);
-  OpenAiBench bench{[&, end = end](const SeenRequest&) { return say(answer, end); }};
+  OpenAiBench bench{[&](const SeenRequest&) { return say(answer, end); }};
   const JobOutcome outcome = bench.ask(OpenAiBench::plain());
   ASSERT_TRUE(outcome.done);
   EXPECT_TRUE(outcome.parts.empty());
@@ -81,10 +88,10 @@ TEST_P(RecordedStream, ArrivesWholeWhereNoPartsAreAsked) {
 
 // llama.cpp's server announces that it keeps the connection, and closes it after a stream.
 INSTANTIATE_TEST_SUITE_P(Servers, RecordedStream,
-                         testing::Values(Recorded{"vllm_chat_stream", End::keep_alive, 8},
-                                         Recorded{"sglang_chat_stream", End::keep_alive, 6},
-                                         Recorded{"llamacpp_chat_stream", End::close, 10},
-                                         Recorded{"starlette_crlf_stream", End::close, 0}),
+                         testing::Values(Recorded{"vllm_chat_stream", false, 8},
+                                         Recorded{"sglang_chat_stream", false, 6},
+                                         Recorded{"llamacpp_chat_stream", true, 10},
+                                         Recorded{"starlette_crlf_stream", true, 0}),
                          [](const auto& server) { return std::get<0>(server.param); });
 
 TEST(OpenAiAnswers, TellStatusTypeAndHeadersWithTheFirstPartOnly) {
@@ -168,14 +175,37 @@ TEST(OpenAiAnswers, ThatTellAnErrorInTheStreamArePassedAsTheyAre) {
 
 TEST(OpenAiAnswers, WithoutALengthEndWithTheConnection) {
   OpenAiBench bench{[](const SeenRequest&) {
+    return ScriptedAnswer{{"HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: a\n\n",
+                           "data: [DONE]\n\n"},
+                          End::close,
+                          false};
+  }};
+  const JobOutcome outcome = bench.ask(OpenAiBench::streamed());
+  ASSERT_TRUE(outcome.done);
+  EXPECT_EQ(outcome.bytes(), "data: a\n\ndata: [DONE]\n\n");
+}
+
+TEST(OpenAiAnswers, WithoutALengthThatLackTheirLastEventWereCutOff) {
+  OpenAiBench bench{[](const SeenRequest&) {
     return ScriptedAnswer{
         {"HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: a\n\n", "data: b\n\n"},
         End::close,
         false};
   }};
   const JobOutcome outcome = bench.ask(OpenAiBench::streamed());
+  ASSERT_TRUE(outcome.failed);
+  EXPECT_EQ(outcome.failed->code, ErrorCode::worker_failed);
+  EXPECT_EQ(outcome.failed->meta.reason, reason::server_cut);
+}
+
+TEST(OpenAiAnswers, WithHeadersThatAreNoTokensLoseThoseAlone) {
+  OpenAiBench bench{[](const SeenRequest&) {
+    return say(
+        "HTTP/1.1 200 OK\r\nX-\xff-Caf\xe9: a\r\nX-Good: b\r\nContent-Length: 4\r\n\r\nfine");
+  }};
+  const JobOutcome outcome = bench.ask(OpenAiBench::plain());
   ASSERT_TRUE(outcome.done);
-  EXPECT_EQ(outcome.bytes(), "data: a\n\ndata: b\n\n");
+  EXPECT_EQ(outcome.done->meta.headers, (StringMap{{"x-good", "b"}}));
 }
 
 TEST(OpenAiAnswers, AfterAnInterimOneAreTaken) {

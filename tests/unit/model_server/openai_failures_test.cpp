@@ -1,12 +1,8 @@
 // The table of docs/protocol.md, section 5: what a worker makes of its model server's answer.
 
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <array>
 #include <string>
 
 #include "openai_bench.hpp"
@@ -224,49 +220,12 @@ TEST(OpenAiFailures, ATlsConnectionToAPlainServerSaysSo) {
       << outcome.failed->message;
 }
 
-// A listening socket whose queue is full: the system drops what would connect to it.
-class FullListener {
- public:
-  FullListener() {
-    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    address_.sin_family = AF_INET;
-    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address_;
-    EXPECT_EQ(::bind(listener_, generic(), size), 0);
-    EXPECT_EQ(::listen(listener_, 0), 0);
-    EXPECT_EQ(::getsockname(listener_, generic(), &size), 0);
-    for (int& fd : waiting_) {
-      fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-      (void)::connect(fd, generic(), size);
-    }
-  }
-  ~FullListener() {
-    for (const int fd : waiting_)
-      ::close(fd);
-    ::close(listener_);
-  }
-  FullListener(const FullListener&) = delete;
-  FullListener& operator=(const FullListener&) = delete;
-
-  [[nodiscard]] std::string url() const {
-    return "http://127.0.0.1:" + std::to_string(ntohs(address_.sin_port));
-  }
-
- private:
-  sockaddr* generic() { return reinterpret_cast<sockaddr*>(&address_); }
-
-  int listener_ = -1;
-  sockaddr_in address_{};
-  std::array<int, 8> waiting_{};
-};
-
 TEST(OpenAiFailures, NoConnectionInTimeIsServerGone) {
-  const FullListener full;
   OpenAiBench bench{[](const SeenRequest&) { return say("?"); },
-                    [&](OpenAiServer::Options& options) {
-                      options.watch.urls = {full.url()};
+                    [](OpenAiServer::Options& options) {
                       options.http.connect_timeout = std::chrono::milliseconds{50};
                     }};
+  bench.server.choke();
   const JobId id = bench.start(OpenAiBench::plain());
   ASSERT_TRUE(bench.turn_until([&] {
     bench.now += std::chrono::milliseconds{1};  // libcurl's clock runs by itself
@@ -275,7 +234,7 @@ TEST(OpenAiFailures, NoConnectionInTimeIsServerGone) {
   EXPECT_EQ(bench.outcome(id).failed->code, ErrorCode::server_gone);
   EXPECT_EQ(bench.outcome(id).failed->message,
             "the model server is not there: no connection in time");
-  EXPECT_EQ(bench.status()->why, "no answer at " + full.url() + ": not within 5000 ms");
+  EXPECT_EQ(bench.status()->why, "no answer at " + bench.server.url() + ": not within 5000 ms");
 }
 
 TEST(OpenAiFailures, NoFileDescriptorLeftIsRefused) {

@@ -36,6 +36,7 @@ struct HealthBench {
     made.watch.urls = urls.empty() ? std::vector{server.url()} : std::move(urls);
     made.watch.health_interval = seconds{2};
     made.watch.health_timeout = seconds{5};
+    made.http.connect_timeout = milliseconds{50};
     return made;
   }
 
@@ -160,7 +161,7 @@ TEST(OpenAiHealth, AFrozenServerIsSeenAndItsSilentJobsAreEnded) {
   }
   EXPECT_EQ(bench.status->state, WorkerState::unhealthy);
   EXPECT_EQ(bench.now - frozen, seconds{2} + 3 * seconds{5});
-  EXPECT_NE(bench.status->why.find("three checks in a row were not answered"), std::string::npos);
+  EXPECT_NE(bench.status->why.find("three checks in a row had no answer"), std::string::npos);
   EXPECT_EQ(bench.failures.size(), jobs);
   EXPECT_EQ(bench.failures[1].code, ErrorCode::server_gone);
   EXPECT_EQ(bench.failures[2].code, ErrorCode::worker_failed);
@@ -170,6 +171,24 @@ TEST(OpenAiHealth, AFrozenServerIsSeenAndItsSilentJobsAreEnded) {
   bench.server.freeze(false);
   bench.wait();
   ASSERT_TRUE(bench.until(WorkerState::ready));
+}
+
+TEST(OpenAiHealth, AFrozenServerIsSeenToWhereItTakesNoConnectionsAnyMore) {
+  const Recordings checks{{{"/health", "vllm_health"}, {"/v1/models", "vllm_models"}}};
+  HealthBench bench{[&](const SeenRequest& request) {
+    return request.method == "GET" ? checks(request) : ScriptedAnswer{{}, End::keep_alive, true};
+  }};
+  ASSERT_TRUE(bench.until(WorkerState::ready));
+  bench.client.start({JobId{1}, "m", OpenAiBench::streamed(), "x"}, bench.now);
+  ASSERT_TRUE(bench.until([&] { return bench.server.requests().back().method == "POST"; }));
+  bench.server.choke();
+  ASSERT_TRUE(bench.until([&] {
+    bench.now += milliseconds{1};  // libcurl's clock, by which a connection is late, runs by itself
+    return bench.failures.contains(1);
+  }));
+  EXPECT_EQ(bench.failures[1].code, ErrorCode::server_gone);
+  EXPECT_EQ(bench.status->state, WorkerState::unhealthy);
+  EXPECT_NE(bench.status->why.find("three checks in a row had no answer"), std::string::npos);
 }
 
 TEST(OpenAiHealth, JobsThatAreHeardOutliveMissedChecks) {

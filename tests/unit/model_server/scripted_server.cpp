@@ -52,9 +52,25 @@ void ScriptedServer::listen() {
   port_ = ntohs(address.sin_port);
 }
 
+void ScriptedServer::choke() {
+  freeze(true);
+  CHECK(::listen(listener_, 0) == 0, "the test's server can't listen");
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  CHECK(::getsockname(listener_, generic, &size) == 0, "the test's server has no address");
+  for (int i = 0; i < 8; ++i) {
+    queued_.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    (void)::connect(queued_.back(), generic, size);
+  }
+}
+
 void ScriptedServer::kill() {
   if (listener_ >= 0) ::close(listener_);
   listener_ = -1;
+  for (const int fd : queued_)
+    ::close(fd);
+  queued_.clear();
   for (Connection& connection : connections_)
     close(connection, true);
 }

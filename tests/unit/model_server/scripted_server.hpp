@@ -44,6 +44,10 @@ class ScriptedServer {
   bool pump();
   void freeze(bool on) { frozen_ = on; }
 
+  // Freezes for good, with the queue of new connections full, as a frozen server's comes to be: the
+  // system drops what would connect to it.
+  void choke();
+
   // Closes the listening socket and every connection, as a killed process does.
   void kill();
   void revive();  // listens again, at the same port
@@ -81,6 +85,7 @@ class ScriptedServer {
   int accepted_ = 0;
   bool frozen_ = false;
   std::vector<Connection> connections_;
+  std::vector<int> queued_;  // what fills the queue
   std::vector<SeenRequest> requests_;
 };
 

@@ -121,7 +121,7 @@ TEST_F(ServerWatchTest, IsUnhealthyAtOnceWhenACheckIsRefused) {
   next_check();
   refuse();
   EXPECT_EQ(state(), WorkerState::unhealthy);
-  EXPECT_EQ(why(), "the model server at http://h:1 is not there: connection refused");
+  EXPECT_EQ(why(), "the model server at http://h:1 is lost: connection refused");
   EXPECT_EQ(watch.status().models.size(), 1u) << "what it served is still known";
   now += seconds{2};
   come_up();
