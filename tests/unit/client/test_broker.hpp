@@ -33,7 +33,14 @@ class TestBroker {
 
   [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
 
-  void close() { router_.reset(); }
+  // When it returns nobody listens any more: libzmq closes a socket in the background, and a client
+  // could still be let in meanwhile; only the end of its context waits for that.
+  void close() {
+    router_->drop_unsent();
+    router_.reset();
+    context_.reset();
+    heard_.clear();
+  }
   // On the same endpoint as before, as a restarted broker would.
   void reopen() { listen(endpoint_); }
 
@@ -88,8 +95,9 @@ class TestBroker {
 
  private:
   void listen(const std::string& endpoint) {
-    ASSERT_TRUE(until([&] {  // the old socket is closed behind the test's back
-      router_ = std::make_unique<transport::RouterSocket>(context_, transport::RouterOptions{});
+    context_ = std::make_unique<transport::Context>();
+    ASSERT_TRUE(until([&] {  // another program may hold the port for a moment
+      router_ = std::make_unique<transport::RouterSocket>(*context_, transport::RouterOptions{});
       auto bound = router_->bind(endpoint);
       if (bound) endpoint_ = *bound;
       if (!bound) router_.reset();
@@ -115,7 +123,7 @@ class TestBroker {
     }
   }
 
-  transport::Context context_;
+  std::unique_ptr<transport::Context> context_;
   transport::Wakeup never_;
   Decoder decoder_{WireLimits{}};
   std::unique_ptr<transport::RouterSocket> router_;

@@ -28,14 +28,15 @@ struct Recordings {
 
 // The bench's client against a server that answers its checks itself.
 struct HealthBench {
-  explicit HealthBench(ScriptedServer::Handler handler, std::vector<std::string> urls = {})
-      : server(std::move(handler)), client(options(std::move(urls))) {}
+  explicit HealthBench(ScriptedServer::Handler handler, std::vector<std::string> urls = {},
+                       Duration health_timeout = seconds{5})
+      : server(std::move(handler)), client(options(std::move(urls), health_timeout)) {}
 
-  OpenAiServer::Options options(std::vector<std::string> urls) const {
+  OpenAiServer::Options options(std::vector<std::string> urls, Duration health_timeout) const {
     OpenAiServer::Options made;
     made.watch.urls = urls.empty() ? std::vector{server.url()} : std::move(urls);
     made.watch.health_interval = seconds{2};
-    made.watch.health_timeout = seconds{5};
+    made.watch.health_timeout = health_timeout;
     made.http.connect_timeout = milliseconds{50};
     return made;
   }
@@ -175,9 +176,11 @@ TEST(OpenAiHealth, AFrozenServerIsSeenAndItsSilentJobsAreEnded) {
 
 TEST(OpenAiHealth, AFrozenServerIsSeenToWhereItTakesNoConnectionsAnyMore) {
   const Recordings checks{{{"/health", "vllm_health"}, {"/v1/models", "vllm_models"}}};
-  HealthBench bench{[&](const SeenRequest& request) {
+  const auto handler = [&](const SeenRequest& request) {
     return request.method == "GET" ? checks(request) : ScriptedAnswer{{}, End::keep_alive, true};
-  }};
+  };
+  // Checks are missed by the time for a connection, never by that for an answer.
+  HealthBench bench{handler, {}, std::chrono::hours{24}};
   ASSERT_TRUE(bench.until(WorkerState::ready));
   bench.client.start({JobId{1}, "m", OpenAiBench::streamed(), "x"}, bench.now);
   ASSERT_TRUE(bench.until([&] { return bench.server.requests().back().method == "POST"; }));
