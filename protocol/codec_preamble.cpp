@@ -42,8 +42,10 @@ class Cursor {
     return std::nullopt;
   }
 
-  // A number from 0 in any of msgpack's integer forms, the signed ones included.
+  // A number from 0 in any of msgpack's integer forms, the signed ones included. A negative one is
+  // passed over: what stands behind it can still be read.
   std::optional<std::uint64_t> uint() {
+    passed_negative_ = false;
     const auto lead = byte(at_);
     if (!lead) return std::nullopt;
     if (*lead <= 0x7f) {
@@ -53,11 +55,17 @@ class Cursor {
     if (*lead >= 0xcc && *lead <= 0xcf) return big_endian(std::size_t{1} << (*lead - 0xcc));
     if (*lead >= 0xd0 && *lead <= 0xd3) {
       const auto sign_bits = byte(at_ + 1);
-      if (!sign_bits || (*sign_bits & 0x80) != 0) return std::nullopt;
-      return big_endian(std::size_t{1} << (*lead - 0xd0));
+      const auto number = big_endian(std::size_t{1} << (*lead - 0xd0));
+      passed_negative_ = number && (*sign_bits & 0x80) != 0;
+      return passed_negative_ ? std::nullopt : number;
+    }
+    if (*lead >= 0xe0) {
+      ++at_;
+      passed_negative_ = true;
     }
     return std::nullopt;
   }
+  [[nodiscard]] bool passed_negative() const { return passed_negative_; }
 
  private:
   [[nodiscard]] std::optional<std::uint8_t> byte(std::size_t i) const {
@@ -77,6 +85,7 @@ class Cursor {
 
   std::string_view bytes_;
   std::size_t at_ = 0;
+  bool passed_negative_ = false;
 };
 
 }  // namespace
@@ -94,7 +103,7 @@ Preamble read_preamble(std::string_view header) {
   const auto elements = cursor.array_size();
   if (!elements || *elements < 2) return preamble;
   preamble.version = cursor.uint();
-  if (!preamble.version) return preamble;
+  if (!preamble.version && !cursor.passed_negative()) return preamble;
   preamble.type = cursor.uint();
   if (!preamble.type || *elements < 3) return preamble;
   const TypeInfo* info = type_info(*preamble.type);
