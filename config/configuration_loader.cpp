@@ -89,6 +89,7 @@ ConfigFaults ConfigurationLoader::load(const Sources& sources) {
   if (sources.file) take_file(*sources.file);
   take_environment(sources.environment);
   take_settings(sources.settings);
+  take_kept(sources.kept);
   check_together();
   std::ranges::stable_sort(faults_, {}, &place_of);
   return std::move(faults_);
@@ -98,8 +99,8 @@ std::vector<EffectiveValue> ConfigurationLoader::effective() const {
   std::vector<EffectiveValue> values;
   for (const Key& key : schema_.keys) {
     const auto given = given_.find(key.path);
-    values.push_back(
-        {key.path, key.kind->show(), given == given_.end() ? Origin{}.text() : given->second.text});
+    values.push_back({key.path, key.kind->show(),
+                      given == given_.end() ? Origin{}.text() : given->second.text, key.live});
   }
   return values;
 }
@@ -166,6 +167,15 @@ void ConfigurationLoader::take_environment(const std::map<std::string, std::stri
 void ConfigurationLoader::take_settings(const std::vector<Setting>& settings) {
   for (const Setting& setting : settings) {
     take_text(setting.key, setting.value, {Origin::Kind::flag, setting.said, 0, 0});
+  }
+}
+
+void ConfigurationLoader::take_kept(const std::vector<Setting>& kept) {
+  for (const Setting& setting : kept) {
+    const Key* key = schema_.find(setting.key);
+    auto node = read_toml_value(setting.value);
+    CHECK(key != nullptr && node.ok(), "a running program holds what its loader does not read");
+    take_node(*key, *node, {Origin::Kind::flag, setting.said, 0, 0}, false);
   }
 }
 
@@ -289,6 +299,7 @@ Result<LoadedBroker, ConfigFaults> load_broker(const Sources& sources) {
       broker_schema(loaded.options, loaded.log),
       paths(agent_schema(other.options, other.server, other.echo, other.log)));
   if (auto faults = loader.load(sources); !faults.empty()) return failure(std::move(faults));
+  loaded.sources = sources;
   loaded.values = loader.effective();
   return loaded;
 }
@@ -299,6 +310,7 @@ Result<LoadedAgent, ConfigFaults> load_agent(const Sources& sources) {
   ConfigurationLoader loader(agent_schema(loaded.options, loaded.server, loaded.echo, loaded.log),
                              paths(broker_schema(other.options, other.log)));
   if (auto faults = loader.load(sources); !faults.empty()) return failure(std::move(faults));
+  loaded.sources = sources;
   loaded.values = loader.effective();
   return loaded;
 }

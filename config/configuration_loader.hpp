@@ -41,6 +41,7 @@ struct Sources {
   std::optional<std::string> file;
   std::map<std::string, std::string> environment;  // name -> value; see muster_environment()
   std::vector<Setting> settings;                   // in the order of the command line
+  std::vector<Setting> kept{};  // above all others, as TOML: what a running program can't change
 };
 
 // What one key holds in the end, and why.
@@ -48,6 +49,7 @@ struct EffectiveValue {
   std::string key;
   std::string value;   // as TOML
   std::string origin;  // "default", "broker.toml:3:8", "environment variable ...", "--name"
+  bool live = false;   // as in Key
 };
 
 class ConfigurationLoader {
@@ -72,6 +74,7 @@ class ConfigurationLoader {
   void take_member(const Member& member, const std::string& section, const Origin& source);
   void take_environment(const std::map<std::string, std::string>& environment);
   void take_settings(const std::vector<Setting>& settings);
+  void take_kept(const std::vector<Setting>& kept);
   void take_text(const std::string& path, const std::string& text, const Origin& source);
   void take_entry(const Key& key, const std::string& entry, const std::string& text,
                   const Origin& source);
@@ -92,6 +95,7 @@ class ConfigurationLoader {
 // ---- what a program loads -----------------------------------------------------------------------
 
 struct LoadedBroker {
+  Sources sources;  // that it was loaded from
   broker::BrokerOptions options;
   log::LogOptions log;
   std::vector<EffectiveValue> values;
@@ -99,6 +103,7 @@ struct LoadedBroker {
 [[nodiscard]] Result<LoadedBroker, ConfigFaults> load_broker(const Sources& sources);
 
 struct LoadedAgent {
+  Sources sources;
   agent::AgentOptions options;
   agent::ModelServerOptions server;
   agent::EchoOptions echo;

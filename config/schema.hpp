@@ -17,6 +17,7 @@ struct Key {
   std::string path;      // "heartbeat.interval"
   std::string_view doc;  // a few words, for --help
   KindPtr kind;
+  bool live = false;  // takes effect while the program runs (reloading.hpp)
 };
 
 // What is wrong with values that are each right by themselves.

@@ -27,23 +27,28 @@ KindPtr any_count(std::uint64_t& option) {
 void add_log_keys(std::vector<Key>& keys, log::LogOptions& log) {
   using log::Format;
   using log::Level;
+  constexpr bool live = true;
   keys.push_back({"log.level", "what is written at least",
                   choice_kind<Level>(log.level, {{"trace", Level::trace},
                                                  {"debug", Level::debug},
                                                  {"info", Level::info},
                                                  {"warning", Level::warning},
                                                  {"error", Level::error},
-                                                 {"fatal", Level::fatal}})});
-  keys.push_back(
-      {"log.format", "lines for people or for machines",
-       choice_kind<Format>(log.format, {{"text", Format::text}, {"json", Format::json}})});
-  keys.push_back(
-      {"log.file", "where to; empty: standard error", text_kind(log.file, path_or_empty_rule)});
+                                                 {"fatal", Level::fatal}}),
+                  live});
+  keys.push_back({"log.format", "lines for people or for machines",
+                  choice_kind<Format>(log.format, {{"text", Format::text}, {"json", Format::json}}),
+                  live});
+  keys.push_back({"log.file", "where to; empty: standard error",
+                  text_kind(log.file, path_or_empty_rule), live});
 }
 
 void add_controller_keys(std::vector<Key>& keys, broker::ControllerOptions& options) {
   const auto add = [&](const char* path, const char* doc, KindPtr kind) {
     keys.push_back({path, doc, std::move(kind)});
+  };
+  const auto add_live = [&](const char* path, const char* doc, KindPtr kind) {
+    keys.push_back({path, doc, std::move(kind), true});
   };
   std::vector<std::pair<std::string_view, RoutingPolicyKind>> policies;
   for (const auto kind : {RoutingPolicyKind::lottery, RoutingPolicyKind::shortest_queue,
@@ -53,27 +58,27 @@ void add_controller_keys(std::vector<Key>& keys, broker::ControllerOptions& opti
   add("heartbeat.interval", "time between heartbeats", any_duration(options.heartbeat_interval));
   add("heartbeat.liveness", "silent intervals until a peer is dead",
       any_count(options.heartbeat_liveness));
-  add("routing.policy", "how a worker is chosen", choice_kind(options.policy, policies));
-  add("requests.timeout", "a request's time, where the client says nothing",
-      any_duration(options.request_timeout));
-  add("requests.timeout_max", "the most that a client can ask for",
-      any_duration(options.request_timeout_max));
-  add("requests.first_timeout", "until the first part; 0s: no limit of its own",
-      any_duration(options.first_timeout));
-  add("requests.idle_timeout", "between the parts of a stream; 0s: no limit of its own",
-      any_duration(options.idle_timeout));
-  add("queue.depth_max", "waiting requests a model", any_count(options.queue_depth_max));
-  add("no_worker.wait", "how long a request without a live worker is held",
-      any_duration(options.no_worker_wait));
+  add_live("routing.policy", "how a worker is chosen", choice_kind(options.policy, policies));
+  add_live("requests.timeout", "a request's time, where the client says nothing",
+           any_duration(options.request_timeout));
+  add_live("requests.timeout_max", "the most that a client can ask for",
+           any_duration(options.request_timeout_max));
+  add_live("requests.first_timeout", "until the first part; 0s: no limit of its own",
+           any_duration(options.first_timeout));
+  add_live("requests.idle_timeout", "between the parts of a stream; 0s: no limit of its own",
+           any_duration(options.idle_timeout));
+  add_live("queue.depth_max", "waiting requests a model", any_count(options.queue_depth_max));
+  add_live("no_worker.wait", "how long a request without a live worker is held",
+           any_duration(options.no_worker_wait));
   add("limits.header_bytes_max", "a message's header", any_size(options.limits.header_bytes));
   add("limits.frame_bytes_max", "one payload frame", any_size(options.limits.frame_bytes));
   add("limits.message_bytes_max", "a whole message", any_size(options.limits.message_bytes));
   add("limits.frames_max", "frames of a message, with the header",
       any_count(options.limits.frames));
-  add("limits.held_bytes_max", "request bodies held, all together",
-      any_size(options.held_bytes_max));
-  add("limits.outstanding_per_client_max", "requests of one client at once",
-      any_count(options.outstanding_per_client_max));
+  add_live("limits.held_bytes_max", "request bodies held, all together",
+           any_size(options.held_bytes_max));
+  add_live("limits.outstanding_per_client_max", "requests of one client at once",
+           any_count(options.outstanding_per_client_max));
 }
 
 }  // namespace
@@ -118,18 +123,21 @@ Schema agent_schema(agent::AgentOptions& options, agent::ModelServerOptions& ser
   const auto add = [&](const char* path, const char* doc, KindPtr kind) {
     schema.keys.push_back({path, doc, std::move(kind)});
   };
+  const auto add_live = [&](const char* path, const char* doc, KindPtr kind) {
+    schema.keys.push_back({path, doc, std::move(kind), true});
+  };
   add("worker.name", "unique in the cluster; empty: made of host and port",
       text_kind(options.name, name_or_empty_rule));
   add("worker.brokers", "whom to register with",
       text_list_kind(options.brokers, 1, brokers_max, connect_endpoint_rule));
-  add("worker.slots", "requests at once at the model server; auto: ask it",
-      auto_or_integer_kind(options.slots, 1, slots_max));
+  add_live("worker.slots", "requests at once at the model server; auto: ask it",
+           auto_or_integer_kind(options.slots, 1, slots_max));
   add("worker.speed", "relative weight for routing",
       number_kind(options.speed, speed_min, speed_max));
   add("worker.models", "what is served; empty: asked of the model server",
       models_kind(options.models, models_max));
-  add("worker.drain_timeout", "how long to finish what is in hand",
-      duration_kind(options.drain_timeout, Duration{0}, drain_max));
+  add_live("worker.drain_timeout", "how long to finish what is in hand",
+           duration_kind(options.drain_timeout, Duration{0}, drain_max));
   add("worker.labels", "what requests can ask for", text_map_kind(options.labels, labels_max));
   add("server.kind", "what kind of model server",
       choice_kind<ModelServerKind>(

@@ -35,6 +35,24 @@ std::string over(std::string_view what, std::uint64_t found, std::string_view un
   return sentence;
 }
 
+// What is most likely wrong where a type comes from a peer that may not send it.
+template <class Messages>
+constexpr std::string_view misplaced;
+template <>
+constexpr std::string_view misplaced<FromClient> =
+    "may not be sent by a client. Workers connect to a broker's backend, not to its frontend.";
+template <>
+constexpr std::string_view misplaced<FromWorker> =
+    "may not be sent by a worker. Clients connect to a broker's frontend, not to its backend.";
+template <>
+constexpr std::string_view misplaced<ToClient> =
+    "may not be sent to a client. What answers here may be a broker's backend, where workers "
+    "connect, or no broker at all.";
+template <>
+constexpr std::string_view misplaced<ToWorker> =
+    "may not be sent to a worker. What answers here may be a broker's frontend, where clients "
+    "connect, or no broker at all.";
+
 Fault make(FaultReason reason, std::string what) {
   return {reason, std::move(what), {}, {}};
 }
@@ -103,7 +121,8 @@ std::optional<Fault> Decoder::Impl::check_header(std::string_view header,
   }
   if (!preamble.version || (*preamble.version == protocol_version && !preamble.type)) {
     return make(FaultReason::malformed,
-                "The header does not start with two integers; they must be version and type.");
+                "The header does not start with two integers from 0 on; they must be version and "
+                "type.");
   }
   if (*preamble.version != protocol_version) {
     return make(FaultReason::version, "The version is " + std::to_string(*preamble.version) +
@@ -134,9 +153,8 @@ Result<Decoded<Messages>, Fault> Decoder::Impl::decode(const Frame& header, cons
   Result<Decoded<Messages>, Fault> result{Decoded<Messages>{}};
   Decoded<Messages>& decoded = *result;
   if (!read_one_of(in, info.type, decoded.message)) {
-    return failed(make(
-        FaultReason::wrong_direction,
-        std::string{info.name} + " may not be sent by this peer; it must be a type of its side."));
+    return failed(make(FaultReason::wrong_direction,
+                       std::string{info.name} + " " + std::string{misplaced<Messages>}));
   }
   if (in.failed()) return failed(in.fault());
   if (!payload.empty() && !info.takes_payload) {

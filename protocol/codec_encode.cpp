@@ -237,6 +237,7 @@ void pack(Packer& to, const WorkerDescription& info) {
     f.field("models", [&](Packer& p) { pack(p, info.models); });
     f.uint("slots", info.slots);
     f.text("state", state_name(info.state));
+    f.text_if_any("why", info.why);
     if (info.speed != 1.0) f.real("speed", info.speed);
     f.uint("queue_length", info.queue_length);
     f.strings_if_any("labels", info.labels);
@@ -320,6 +321,7 @@ Frame encode(const WorkerHeartbeat& m) {
       f.uint("grant", m.grant);
       f.uint("queue_length", m.queue_length);
       f.text("state", state_name(m.state));
+      f.text_if_any("why", m.why);
       f.uint("progress", m.progress);
       f.real("kv_cache_usage", m.kv_cache_usage);
       if (m.models) f.field("models", [&](Packer& to) { pack(to, *m.models); });

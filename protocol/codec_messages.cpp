@@ -160,6 +160,8 @@ WorkerDescription read_worker(Reader& in) {
                 info.slots = in.uint(0, slots_max);
               } else if (key == "state") {
                 info.state = read_state(in);
+              } else if (key == "why") {
+                info.why = in.text();
               } else if (key == "speed") {
                 info.speed = read_speed(in);
               } else if (key == "queue_length") {
@@ -288,6 +290,8 @@ void read(Reader& in, WorkerHeartbeat& m) {
                 m.queue_length = in.uint();
               } else if (key == "state") {
                 m.state = read_state(in);
+              } else if (key == "why") {
+                m.why = in.text();
               } else if (key == "progress") {
                 m.progress = in.uint_or_none();
               } else if (key == "kv_cache_usage") {

@@ -123,6 +123,7 @@ struct WorkerDescription {
   std::vector<ModelDescription> models;
   std::uint64_t slots = 0;  // at most slots_max
   WorkerState state = WorkerState::starting;
+  std::string why;  // a sentence: why it is in that state, where that is not plain
   double speed = 1.0;
   std::optional<std::uint64_t> queue_length;
   StringMap labels;
@@ -205,6 +206,7 @@ struct WorkerHeartbeat {  // worker -> broker
   std::uint64_t grant = 0;         // counts the changes of `slots`
   std::uint64_t queue_length = 0;  // requests at the worker that did not come from this broker
   WorkerState state = WorkerState::starting;
+  std::string why;  // as in WorkerDescription
   std::optional<std::uint64_t> progress;
   std::optional<double> kv_cache_usage;
   std::optional<std::vector<ModelDescription>> models;  // only where they changed

@@ -7,6 +7,7 @@
 
 #include "config/logging.hpp"
 #include "config/programs.hpp"
+#include "config/reloading.hpp"
 #include "protocol/transport/poller.hpp"
 #include "protocol/transport/socket.hpp"
 #include "worker_agent/model_server/model_server_factory.hpp"
@@ -23,24 +24,31 @@ int main(int argc, char** argv) {
     return config::exit_configuration;
   }
 
-  transport::StopSignals signals;
+  transport::Signals signals;
   auto server = agent::make_model_server(loaded.server, loaded.echo);
   if (!server) {
     log::error(server.error());
     return config::exit_configuration;
   }
-  if (loaded.options.name.empty())
-    loaded.options.name = agent::default_worker_name(agent::host_name(), loaded.server);
+  agent::AgentOptions options = loaded.options;
+  if (options.name.empty())
+    options.name = agent::default_worker_name(agent::host_name(), loaded.server);
 
   transport::raise_descriptor_limit();
   transport::Context context;
-  agent::AgentShell shell(context, loaded.options, std::move(*server));
+  agent::AgentShell shell(context, options, std::move(*server));
   if (auto opened = shell.open(); !opened) {
     log::error(opened.error());
     return config::exit_configuration;
   }
-  log::info("started", {{"name", loaded.options.name}, {"version", MUSTER_VERSION}});
-  const agent::ExitCode code = shell.run(&signals);
-  log::info("stopped", {{"name", loaded.options.name}});
+  log::info("started", {{"name", options.name}, {"version", MUSTER_VERSION}});
+  const auto reload = [&]() -> std::optional<agent::AgentOptions> {
+    auto reloaded = config::reload(loaded);
+    if (!reloaded) return std::nullopt;
+    loaded = std::move(*reloaded);
+    return loaded.options;
+  };
+  const agent::ExitCode code = shell.run(&signals, reload);
+  log::info("stopped", {{"name", options.name}});
   return static_cast<int>(code);
 }

@@ -45,6 +45,7 @@ class Controller::Impl {
                      ++(e.on_backend ? counters_.foreign_workers : counters_.foreign_clients);
                    },
                    [&](Tick& e) { tick(e, step); },
+                   [&](Reconfigured& e) { reconfigure(std::move(e.options)); },
                    [&](Stop&) { stop(step); },
                },
                event);
@@ -155,6 +156,15 @@ class Controller::Impl {
 #endif
   }
 
+  void reconfigure(ControllerOptions&& options) {
+    const bool promised = options.name == options_.name && options.limits == options_.limits &&
+                          options.heartbeat_interval == options_.heartbeat_interval &&
+                          options.heartbeat_liveness == options_.heartbeat_liveness;
+    CHECK(promised, "what workers and clients were told can't change while the broker runs");
+    options_ = std::move(options);
+    dispatcher_.reconfigured();
+  }
+
   void stop(Step& step) {
     stopping_ = true;
     for (PendingRequest* request : requests_.unanswered()) {
@@ -178,7 +188,7 @@ class Controller::Impl {
                        step, true);
   }
 
-  const ControllerOptions options_;
+  ControllerOptions options_;  // the parts hold references to it
   const Instance instance_;
   const Time started_;
   Time now_;

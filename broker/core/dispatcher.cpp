@@ -6,6 +6,9 @@
 namespace muster::broker {
 namespace {
 
+// Of what a worker said when it refused a request: it is kept while that waits.
+constexpr std::size_t refusal_bytes_max = 300;
+
 WireId wire(BrokerId id) {
   return WireId{id.value};
 }
@@ -237,6 +240,9 @@ void Dispatcher::fail_by_worker(PendingRequest& request, const Error& error, Hea
   if (error.code == ErrorCode::refused) {
     if (request.phase == Phase::sent) {
       ++counters_.refused;
+      ++request.refusals;
+      request.refusal =
+          "worker " + in_quotes(worker.name) + ": " + cut_to(error.message, refusal_bytes_max);
       return give_to_another(request, step);
     }
     return break_stream(request, "refused a request that it had begun to answer", true, step);

@@ -82,6 +82,9 @@ class Dispatcher {
   // Frees the slot of an attempt that will never end by itself, after its client was answered.
   void drop_attempt(PendingRequest& request, Step& step);
 
+  // The options have changed: what is decided from now on is decided by the new ones.
+  void reconfigured() { policy_ = make_routing_policy(options_.policy); }
+
   [[nodiscard]] const NoWorkerHandler& no_worker() const { return no_worker_; }
 
  private:

@@ -6,6 +6,7 @@
 #include <optional>
 #include <variant>
 
+#include "broker/core/options.hpp"
 #include "protocol/codec.hpp"
 #include "protocol/message.hpp"
 #include "protocol/payload.hpp"
@@ -71,11 +72,19 @@ struct Tick {
   bool backend_empty = false;
 };
 
+// The configuration was read again. What was promised to somebody stays as it was: name, heartbeat
+// and the limits of the wire (workers and clients were told), the deadlines of requests that are
+// outstanding, and what waits already. REQUIRES: validate() is empty, and name, heartbeat and wire
+// limits are those that the Controller was made with.
+struct Reconfigured {
+  ControllerOptions options;
+};
+
 // The broker is stopping: what is outstanding ends with SHUTTING_DOWN, and so does what still
 // comes.
 struct Stop {};
 
 using Event = std::variant<ClientSaid, ClientFault, ClientUnreachable, WorkerSaid, WorkerFault,
-                           WorkerUnreachable, ForeignPeer, Tick, Stop>;
+                           WorkerUnreachable, ForeignPeer, Tick, Reconfigured, Stop>;
 
 }  // namespace muster::broker

@@ -40,12 +40,14 @@ NoWorkerHandler::Reason NoWorkerHandler::explain(const PendingRequest& request) 
   if (serving.empty()) return {reason::none_live, true, "no live worker serves " + model};
 
   std::array<std::size_t, 4> states{};
+  const WorkerInfo* telling = nullptr;  // the first one that says why it is not ready
   for (const WorkerInfo* worker : serving) {
     if (worker->worth_waiting_for()) {
       return {reason::none_fit, true,
               "no worker that serves " + model + " has the labels " + labels_text(request.require)};
     }
     ++states[static_cast<std::size_t>(worker->state)];
+    if (telling == nullptr && !worker->why.empty()) telling = worker;
   }
   std::string census;
   for (const WorkerState state :
@@ -56,8 +58,10 @@ NoWorkerHandler::Reason NoWorkerHandler::explain(const PendingRequest& request) 
     census += std::to_string(count) + " " + std::string{state_name(state)};
   }
   const bool draining = states[static_cast<std::size_t>(WorkerState::draining)] > 0;
-  return {draining ? reason::all_draining : reason::none_live, true,
-          "no worker that serves " + model + " is ready: " + census};
+  return {
+      draining ? reason::all_draining : reason::none_live, true,
+      "no worker that serves " + model + " is ready: " + census +
+          (telling == nullptr ? "" : "; worker \"" + telling->name + "\" says: " + telling->why)};
 }
 
 }  // namespace muster::broker

@@ -66,6 +66,8 @@ struct PendingRequest {
   bool in_front = false;         // placed again: before all that came in the usual way
   Time held_until = time_never;  // nobody can serve it: NO_WORKER at this time
   std::vector<Avoided> avoided;
+  std::uint64_t refusals = 0;  // by workers, so far
+  std::string refusal;         // who said the last one, and why: for the sentence of a time-out
 
   Time armed = time_never;  // the in-flight table's timer for it
 

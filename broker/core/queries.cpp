@@ -79,6 +79,7 @@ Value worker_row(const WorkerInfo& worker, Time now) {
                  {"heard", Value{to_wire_ms(now - worker.last_heard)}},
                  {"labels", labels_of(worker.labels)},
                  {"version", Value{worker.version}}};
+  if (!worker.why.empty()) row.emplace_back("why", Value{worker.why});
   if (worker.progress) row.emplace_back("progress", Value{*worker.progress});
   if (worker.kv_cache_usage) row.emplace_back("kv_cache_usage", Value{*worker.kv_cache_usage});
   return row;

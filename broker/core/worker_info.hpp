@@ -30,6 +30,7 @@ struct WorkerInfo {
   std::uint64_t slots = 0;
   std::uint64_t grant = 0;  // echoed, so that the worker knows which change of slots was seen
   WorkerState state = WorkerState::starting;
+  std::string why;  // it is in that state, in its own words; empty: it has not said
   double speed = 1.0;
   std::uint64_t queue_length = 0;
   std::optional<std::uint64_t> progress;

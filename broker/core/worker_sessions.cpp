@@ -18,7 +18,7 @@ constexpr std::uint64_t register_type = 0x21;
 constexpr std::size_t models_max = 256;
 constexpr std::size_t aliases_max = 1024;  // of all models together
 constexpr std::size_t labels_max = 64;
-constexpr std::size_t text_bytes_max = 256;  // a label's value; the version
+constexpr std::size_t text_bytes_max = 256;  // a label's value; the version; `why`
 
 std::optional<std::string> too_much(const std::vector<ModelDescription>& models) {
   std::size_t aliases = 0;
@@ -46,6 +46,11 @@ std::optional<std::string> too_much(const WorkerDescription& info) {
 void note(const WorkerInfo& worker, std::string_view what, std::string detail, bool alarming,
           Step& step) {
   step.out.push_back(WorkerNote{what, worker.name, std::move(detail), alarming});
+}
+
+std::string state_text(const WorkerInfo& worker) {
+  const std::string state{state_name(worker.state)};
+  return worker.why.empty() ? state : state + " (" + worker.why + ")";
 }
 
 std::string listed(const std::vector<std::string>& names) {
@@ -140,7 +145,7 @@ void WorkerSessions::on_answer(WorkerInfo& worker, WorkerSaid&& event, Step& ste
       // Its next heartbeat says how things are; until then it must not be given what waits.
       const bool server_gone = error->code == ErrorCode::server_gone;
       if (server_gone && worker.state == WorkerState::ready) {
-        set_state(worker, WorkerState::unhealthy, step);
+        set_state(worker, WorkerState::unhealthy, error->message, step);
         dispatcher_.recheck(worker.names, step);
       }
       dispatcher_.fail_by_worker(*request, *error, std::move(event.header),
@@ -156,7 +161,7 @@ void WorkerSessions::on_heartbeat(WorkerInfo& worker, WorkerHeartbeat&& heartbea
   worker.progress = heartbeat.progress;
   worker.kv_cache_usage = heartbeat.kv_cache_usage;
   const bool other_state = worker.state != heartbeat.state;
-  set_state(worker, heartbeat.state, step);
+  set_state(worker, heartbeat.state, std::move(heartbeat.why), step);
   bool other_models = false;
   if (heartbeat.models) {
     if (const auto why = too_much(*heartbeat.models)) {
@@ -264,8 +269,9 @@ void WorkerSessions::begin(WorkerConnection connection, WorkerDescription&& info
   ++counters_.registered;
   checker_.watch(worker, step.now);
   worker.state = info.state;
+  worker.why = cut_to(info.why, text_bytes_max);
   note(worker, "registered",
-       std::string{state_name(info.state)} + ", " + std::to_string(info.slots) + " slots, serves " +
+       state_text(worker) + ", " + std::to_string(info.slots) + " slots, serves " +
            (worker.names.empty() ? "nothing yet" : listed(worker.names)),
        false, step);
   step.out.push_back(SendToWorker{connection, Registered{terms()}});
@@ -322,7 +328,7 @@ void WorkerSessions::apply(WorkerInfo& worker, WorkerDescription&& info, Step& s
   worker.queue_length = info.queue_length.value_or(0);
   worker.labels = std::move(info.labels);
   worker.version = std::move(info.version);
-  set_state(worker, info.state, step);
+  set_state(worker, info.state, std::move(info.why), step);
   set_models(worker, std::move(info.models), step);
   changed(worker, step);
 }
@@ -337,12 +343,12 @@ bool WorkerSessions::set_models(WorkerInfo& worker, std::vector<ModelDescription
   return true;
 }
 
-void WorkerSessions::set_state(WorkerInfo& worker, WorkerState state, Step& step) {
-  if (worker.state == state) return;
-  note(worker, "state",
-       std::string{state_name(worker.state)} + " -> " + std::string{state_name(state)},
+void WorkerSessions::set_state(WorkerInfo& worker, WorkerState state, std::string why, Step& step) {
+  worker.why = cut_to(std::move(why), text_bytes_max);
+  const WorkerState before = std::exchange(worker.state, state);
+  if (before == state) return;
+  note(worker, "state", std::string{state_name(before)} + " -> " + state_text(worker),
        state == WorkerState::unhealthy, step);
-  worker.state = state;
 }
 
 void WorkerSessions::changed(WorkerInfo& worker, Step& step) {

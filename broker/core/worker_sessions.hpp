@@ -49,7 +49,7 @@ class WorkerSessions {
   void apply(WorkerInfo& worker, WorkerDescription&& info, Step& step);
   // Whether it serves other names than before.
   bool set_models(WorkerInfo& worker, std::vector<ModelDescription>&& models, Step& step);
-  void set_state(WorkerInfo& worker, WorkerState state, Step& step);
+  void set_state(WorkerInfo& worker, WorkerState state, std::string why, Step& step);
   void changed(WorkerInfo& worker, Step& step);
   void end(WorkerInfo& worker, std::string_view what, std::string_view reason,
            const std::string& sentence, Step& step);

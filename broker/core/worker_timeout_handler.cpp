@@ -5,6 +5,18 @@
 #include "broker/core/text.hpp"
 
 namespace muster::broker {
+namespace {
+
+// A request that was refused did find free slots: then the workers' own words say what is wrong.
+std::string why_waiting(const PendingRequest& request) {
+  if (request.held_until != time_never) return ": none that could take it was ready";
+  if (request.refusals == 0) return ": none had a free slot";
+  return ": it was refused " + std::to_string(request.refusals) +
+         (request.refusals == 1 ? " time, by " : " times, last by ") + request.refusal;
+}
+
+}  // namespace
+
 void WorkerTimeoutHandler::lose_all(WorkerInfo& worker, std::string_view reason,
                                     const std::string& sentence, Step& step) {
   std::vector<PendingRequest*> held;
@@ -39,7 +51,7 @@ void WorkerTimeoutHandler::out_of_time(PendingRequest& request, Step& step) {
   switch (request.phase) {
     case Phase::waiting:
       if (step.now >= std::min(request.until, request.first_until)) {
-        return fail(reason::queued, true, "no worker had a free slot" + after);
+        return fail(reason::queued, true, "no worker took it" + after + why_waiting(request));
       }
       return dispatcher_.look_again(request, step);
     case Phase::sent:

@@ -93,12 +93,16 @@ Outcome Broker::bind_all(transport::RouterSocket& socket, const char* key,
 
 // ---- the loop ----------------------------------------------------------------------------------
 
-Broker::Ended Broker::run(transport::StopSignals* signals) {
+Broker::Ended Broker::run(transport::Signals* signals, const Reload& reload) {
   if (signals != nullptr) poller_.watch(signals->fd());
   Ended ended = Ended::in_order;
   while (true) {
     now_ = transport::monotonic_now();
-    int stops = stop_.take() + (signals != nullptr ? signals->take() : 0);
+    const auto taken = signals != nullptr ? signals->take() : transport::Signals::Taken{};
+    if (taken.reload && reload) {
+      if (auto options = reload()) step(Reconfigured{std::move(*options)});
+    }
+    int stops = stop_.take() + taken.stops;
     if (stops > 0 && !stopping_) {
       begin_to_stop();
       --stops;

@@ -14,6 +14,7 @@
 //   broker.run(&signals);
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,8 +52,10 @@ class Broker {
     in_order,  // everybody who was owed an answer has been sent one
     at_once,   // a second stop, or clients that did not take theirs in time: the rest is dropped
   };
-  // Runs until stop() is called or, where signals are given, one of them comes.
-  Ended run(transport::StopSignals* signals = nullptr);
+  // Reads the configuration again: what the Controller is to go on with, if anything has changed.
+  using Reload = std::function<std::optional<ControllerOptions>()>;
+  // Runs until stop() is called or, where signals are given, one of them comes. SIGHUP: `reload`.
+  Ended run(transport::Signals* signals = nullptr, const Reload& reload = {});
 
   // From any thread. The first call lets it end in order, the second at once.
   void stop() { stop_.notify(); }

@@ -84,31 +84,35 @@ int Wakeup::take() {
   return static_cast<int>(std::min<std::uint64_t>(count, std::numeric_limits<int>::max()));
 }
 
-// ---- StopSignals -------------------------------------------------------------------------------
+// ---- Signals -----------------------------------------------------------------------------------
 
-StopSignals::StopSignals() {
-  sigset_t stop;
-  sigemptyset(&stop);
-  sigaddset(&stop, SIGINT);
-  sigaddset(&stop, SIGTERM);
-  CHECK(pthread_sigmask(SIG_BLOCK, &stop, nullptr) == 0, "signals can't be blocked");
-  fd_ = ::signalfd(-1, &stop, SFD_NONBLOCK | SFD_CLOEXEC);
+Signals::Signals() {
+  sigset_t watched;
+  sigemptyset(&watched);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+    sigaddset(&watched, signal);
+  CHECK(pthread_sigmask(SIG_BLOCK, &watched, nullptr) == 0, "signals can't be blocked");
+  fd_ = ::signalfd(-1, &watched, SFD_NONBLOCK | SFD_CLOEXEC);
   CHECK(fd_ >= 0, "no descriptor left for a signalfd");
 }
 
-StopSignals::~StopSignals() {
+Signals::~Signals() {
   ::close(fd_);
 }
 
-int StopSignals::take() {
-  int count = 0;
+Signals::Taken Signals::take() {
+  Taken taken;
   signalfd_siginfo info{};
   while (true) {
     const auto got = ::read(fd_, &info, sizeof info);
-    if (got == sizeof info) {
-      ++count;
-    } else if (got >= 0 || errno != EINTR) {
-      return count;
+    if (got != sizeof info) {
+      if (got < 0 && errno == EINTR) continue;
+      return taken;
+    }
+    if (info.ssi_signo == SIGHUP) {
+      taken.reload = true;
+    } else {
+      ++taken.stops;
     }
   }
 }

@@ -46,18 +46,22 @@ class Wakeup {
   int fd_ = -1;
 };
 
-// SIGINT and SIGTERM as something to poll. Made before any thread is, so that every thread has them
-// blocked; they stay blocked after it, so that a late one can't change how a program ends.
-class StopSignals {
+// SIGINT, SIGTERM and SIGHUP as something to poll. Made before any thread is, so that every thread
+// has them blocked; they stay blocked after it, so that a late one can't change how a program ends.
+class Signals {
  public:
-  StopSignals();
-  ~StopSignals();
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
+  Signals();
+  ~Signals();
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
 
+  // What has come since the last call.
+  struct Taken {
+    int stops = 0;        // SIGINT and SIGTERM
+    bool reload = false;  // SIGHUP: read the configuration again
+  };
   [[nodiscard]] int fd() const { return fd_; }
-  // How many have come since the last call.
-  [[nodiscard]] int take();
+  [[nodiscard]] Taken take();
 
  private:
   int fd_ = -1;

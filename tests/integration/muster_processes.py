@@ -170,8 +170,9 @@ ANY_PORT = "tcp://127.0.0.1:*"
 
 
 class Broker(Program):
-    def __init__(self, frontend=ANY_PORT, backend=ANY_PORT, **more):
-        super().__init__("broker", [BIN / "muster-broker", "--frontend", frontend,
+    def __init__(self, frontend=ANY_PORT, backend=ANY_PORT, config=None, **more):
+        file = ["--config", config] if config else []
+        super().__init__("broker", [BIN / "muster-broker", *file, "--frontend", frontend,
                                     "--backend", backend, *settings({**JSON_LOG, **more})])
         listening = self.wait_for("listening", lambda r: r.get("message") == "listening")
         self.frontend = listening["frontend"]

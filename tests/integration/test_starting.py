@@ -2,11 +2,12 @@
 
 import contextlib
 import json
+import signal
 import socket
 import unittest
 
-from muster_processes import (ANY_PORT, JSON_LOG, Agent, Broker, Cluster, ModelServer, folder, run,
-                              settings, wait_until)
+from muster_processes import (ANY_PORT, JSON_LOG, Agent, Broker, Cluster, ModelServer, folder,
+                              muster, run, settings, wait_until)
 
 
 def free_port():
@@ -34,6 +35,34 @@ class Configuration(unittest.TestCase):
             for place in (f"{path}:2:1", f"{path}:3:", f"{path}:5:", "frontend", "io_threads",
                           "interval"):
                 self.assertIn(place, answer.stderr)
+
+    def test_a_running_broker_reads_its_file_again(self):
+        path = self.write('[routing]\npolicy = "lottery"\n')
+        with Broker(config=path) as broker:
+            def policy():
+                answer = muster("status", "--json", broker=broker.frontend)
+                return json.loads(answer.stdout)["policy"]
+            self.assertEqual("lottery", policy())
+            self.write('[routing]\npolicy = "round_robin"\n[broker]\nname = "other"\n')
+            broker.signal(signal.SIGHUP)
+            kept = broker.wait_for("what is kept", lambda r: r.get("key") == "broker.name")
+            self.assertIn("can't change while running", kept["message"])
+            wait_until("the new policy", lambda: policy() == "round_robin")
+            self.write('[routing]\npolicy = "best"\n')
+            broker.signal(signal.SIGHUP)
+            broker.wait_for("the fault", lambda r: f"{path}:2:" in r.get("message", ""))
+            self.assertEqual("round_robin", policy())
+            broker.signal(signal.SIGTERM)
+            self.assertEqual(0, broker.ends())
+
+    def test_a_running_agent_reads_its_configuration_again(self):
+        path = self.write("[worker]\nslots = 3\n")
+        with Cluster() as cluster:
+            agent = cluster.agent("a", "--demo", "--config", path)
+            self.assertEqual(3, cluster.workers()["a"]["slots"])
+            self.write("[worker]\nslots = 5\n")
+            agent.signal(signal.SIGHUP)
+            cluster.wait_for_worker("a", lambda w: w["slots"] == 5)
 
     def test_a_file_that_is_no_toml(self):
         path = self.write("[broker\nname = 1\n")

@@ -246,6 +246,13 @@ Time Agent::next_deadline() const {
   return first;
 }
 
+void Agent::on(const Reconfigured& event, Time now, std::vector<Action>& out) {
+  drain_timeout_ = event.options.drain_timeout;  // of a drain that has begun, the time stands
+  if (!profile_.reconfigured(event.options)) return;
+  tell_all(now);
+  note_slots(out);
+}
+
 // ---- the way out -------------------------------------------------------------------------------
 
 void Agent::on(const StopAsked&, Time now, std::vector<Action>& out) {

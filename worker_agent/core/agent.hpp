@@ -99,6 +99,7 @@ class Agent {
   void on(const BrokerFault& event, Time now, std::vector<Action>& out);
   void on(const ServerChanged& event, Time now, std::vector<Action>& out);
   void on(const Tick& event, Time now, std::vector<Action>& out);
+  void on(const Reconfigured& event, Time now, std::vector<Action>& out);
   void on(const StopAsked& event, Time now, std::vector<Action>& out);
   void on_registered(Peer& peer, const BrokerTerms& terms, Time now, std::vector<Action>& out);
   void on_dismiss(Peer& peer, const Dismiss& dismiss, Time now, std::vector<Action>& out);

@@ -11,6 +11,7 @@
 #include "protocol/codec.hpp"
 #include "protocol/message.hpp"
 #include "protocol/payload.hpp"
+#include "worker_agent/core/options.hpp"
 
 namespace muster::agent {
 
@@ -82,10 +83,15 @@ struct Tick {
   bool sockets_empty = false;
 };
 
+// The configuration was read again: `slots` and `drain_timeout` are taken from it, all else stays.
+struct Reconfigured {
+  AgentOptions options;
+};
+
 // SIGTERM or SIGINT: the first drains, the second stops at once.
 struct StopAsked {};
 
 using Event = std::variant<Connected, BrokerSaid, BrokerFault, PartMade, JobEnded, JobBroke,
-                           ServerChanged, Tick, StopAsked>;
+                           ServerChanged, Tick, Reconfigured, StopAsked>;
 
 }  // namespace muster::agent

@@ -25,12 +25,16 @@ WorkerProfile::Change WorkerProfile::server_changed(const ServerChanged& server)
   Change change;
   const WorkerState before = state();
   server_state_ = server.state;
+  server_why_ = server.why;
   change.state = state() != before;
   // A server that is not there can't say what it serves: what was known of it stands, so that a
   // broker still tells "none of those that serve it is live" from "never heard of".
   const bool ready = server.state == WorkerState::ready;
   if (ready || !server.models.empty()) change.models = set_models(server.models);
-  if (ready || server.slots != 0) change.slots = set_slots(server.slots);
+  if (ready || server.slots != 0) {
+    server_slots_ = server.slots;
+    change.slots = !slots_are_set_ && grant_slots(server.slots);
+  }
   if (ready || !server.version.empty()) server_version_ = server.version;
   return change;
 }
@@ -42,8 +46,13 @@ bool WorkerProfile::set_models(const std::vector<ModelDescription>& models) {
   return true;
 }
 
-bool WorkerProfile::set_slots(std::uint64_t slots) {
-  if (slots_are_set_ || slots == slots_) return false;
+bool WorkerProfile::reconfigured(const AgentOptions& options) {
+  slots_are_set_ = options.slots.has_value();
+  return grant_slots(options.slots.value_or(server_slots_));
+}
+
+bool WorkerProfile::grant_slots(std::uint64_t slots) {
+  if (slots == slots_) return false;
   slots_ = slots;
   for (std::size_t i = 0; i < shares_.size(); ++i) {
     const std::uint64_t share = slot_share(slots_, shares_.size(), i);
@@ -55,6 +64,11 @@ bool WorkerProfile::set_slots(std::uint64_t slots) {
 
 WorkerState WorkerProfile::state() const {
   return draining_ ? WorkerState::draining : server_state_;
+}
+
+std::string WorkerProfile::why() const {
+  if (draining_) return "it was told to stop";
+  return server_state_ == WorkerState::ready ? std::string{} : server_why_;
 }
 
 bool WorkerProfile::serves(std::string_view model) const {
@@ -76,6 +90,7 @@ WorkerDescription WorkerProfile::describe(SessionId session, std::uint64_t queue
   info.models = models_;
   info.slots = slots(session);
   info.state = state();
+  info.why = why();
   info.speed = speed_;
   info.queue_length = queue_length;
   info.labels = labels_;
@@ -92,6 +107,7 @@ WorkerHeartbeat WorkerProfile::heartbeat(SessionId session, std::uint64_t queue_
   beat.grant = grants_.at(session.value);
   beat.queue_length = queue_length;
   beat.state = state();
+  beat.why = why();
   beat.progress = progress_;
   if (models_told != models_version_) beat.models = models_;
   return beat;

@@ -30,6 +30,9 @@ class WorkerProfile {
   // What brokers have to be told after this.
   [[nodiscard]] Change server_changed(const ServerChanged& server);
 
+  // Takes `slots` of them: whether brokers have to be told.
+  [[nodiscard]] bool reconfigured(const AgentOptions& options);
+
   // From now on `draining`, whatever the model server's state.
   void drain() { draining_ = true; }
   // The model server has got something done.
@@ -37,6 +40,8 @@ class WorkerProfile {
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] WorkerState state() const;
+  // Why it is in that state; empty while it is ready.
+  [[nodiscard]] std::string why() const;
   // By name or alias.
   [[nodiscard]] bool serves(std::string_view model) const;
   // How many requests the model server does at once.
@@ -54,7 +59,7 @@ class WorkerProfile {
                                           std::uint64_t models_told) const;
 
  private:
-  [[nodiscard]] bool set_slots(std::uint64_t slots);
+  [[nodiscard]] bool grant_slots(std::uint64_t slots);
   [[nodiscard]] bool set_models(const std::vector<ModelDescription>& models);
 
   std::string name_;
@@ -66,9 +71,11 @@ class WorkerProfile {
 
   bool draining_ = false;
   WorkerState server_state_ = WorkerState::starting;
+  std::string server_why_;
   std::string server_version_;
   std::vector<ModelDescription> models_;
   std::uint64_t models_version_ = 1;
+  std::uint64_t server_slots_ = 0;
   std::uint64_t slots_ = 0;
   std::vector<std::uint64_t> shares_;  // by session
   std::vector<std::uint64_t> grants_;  // by session: how often its share has changed

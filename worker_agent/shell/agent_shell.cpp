@@ -95,12 +95,16 @@ Outcome AgentShell::dial(SessionId session) {
 
 // ---- the loop ----------------------------------------------------------------------------------
 
-ExitCode AgentShell::run(transport::StopSignals* signals) {
+ExitCode AgentShell::run(transport::Signals* signals, const Reload& reload) {
   CHECK(!sockets_.empty() && sockets_.back() != nullptr, "an agent ran before it was opened");
   if (signals != nullptr) poller_.watch(signals->fd());
   while (!exit_) {
     now_ = transport::monotonic_now();
-    int stops = stop_.take() + (signals != nullptr ? signals->take() : 0);
+    const auto taken = signals != nullptr ? signals->take() : transport::Signals::Taken{};
+    if (taken.reload && reload) {
+      if (auto options = reload()) step(Reconfigured{std::move(*options)});
+    }
+    int stops = stop_.take() + taken.stops;
     for (; stops > 0; --stops)
       step(StopAsked{});
     turn();
@@ -209,11 +213,11 @@ void AgentShell::perform(const FaultNote& note) {
   write_note(note, agent_.endpoint(note.session));
 }
 
-void AgentShell::say_farewell(transport::StopSignals* signals) {
+void AgentShell::say_farewell(transport::Signals* signals) {
   poller_.remove(server_->fd());
   while (true) {
     const Time now = transport::monotonic_now();
-    const int stops = stop_.take() + (signals != nullptr ? signals->take() : 0);
+    const int stops = stop_.take() + (signals != nullptr ? signals->take().stops : 0);
     if (stops > 0 || now >= last_sent_ + farewell) return;
     for (const auto& socket : sockets_)
       while (socket->receive(incoming_)) {

@@ -13,6 +13,7 @@
 //   if (auto opened = shell.open(); !opened) ...  // says which endpoint can't be understood
 //   const ExitCode code = shell.run(&signals);
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -39,9 +40,11 @@ class AgentShell {
   // Begins to dial every broker. Whether one can be reached is not waited for. To be called once.
   [[nodiscard]] Outcome open();
 
-  // Runs until the Agent exits: after stop() or a signal, or dismissed for good.
+  // Reads the configuration again: what the Agent is to go on with, if anything has changed.
+  using Reload = std::function<std::optional<AgentOptions>()>;
+  // Runs until the Agent exits: after stop() or a signal, or dismissed for good. SIGHUP: `reload`.
   // REQUIRES: open() went well.
-  ExitCode run(transport::StopSignals* signals = nullptr);
+  ExitCode run(transport::Signals* signals = nullptr, const Reload& reload = {});
 
   // From any thread. The first call drains, the second stops at once.
   void stop() { stop_.notify(); }
@@ -56,7 +59,7 @@ class AgentShell {
   [[nodiscard]] bool send(SessionId session);
   [[nodiscard]] Time wake_at() const;
   [[nodiscard]] Outcome dial(SessionId session);
-  void say_farewell(transport::StopSignals* signals);
+  void say_farewell(transport::Signals* signals);
 
   void perform(StartJob& action);
   void perform(const StopJob& action) { server_->stop(action.job); }

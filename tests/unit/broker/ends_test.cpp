@@ -148,6 +148,26 @@ TEST(Refused, ComesBackToTheOnlyWorkerAfterAnInterval) {
   EXPECT_EQ(bench.take(), Lines{"w1 REQUEST #1"});
 }
 
+TEST(Refused, IsToldWhereTimeRunsOutOverIt) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0, with([](auto& o) { o.timeout = 1500ms; }));
+  const auto refuse = [&](std::uint64_t attempt, const std::string& why) {
+    bench.worker_says(1, Error{WireId{Bench::first_id + attempt}, ErrorCode::refused, why, {}});
+  };
+  refuse(0, "its model server answers 429");
+  bench.pass(1s, {1});
+  refuse(1, "its model server answers 429: slow down" + std::string(1000, '!'));
+  bench.pass(500ms, {1});
+  ASSERT_EQ(1u, bench.errors().size());
+  const std::string& sentence = bench.errors().front().message;
+  EXPECT_TRUE(
+      sentence.starts_with("no worker took it within 1.5 s: it was refused 2 times, last "
+                           "by worker \"A\": its model server answers 429: slow down!"))
+      << sentence;
+  EXPECT_LT(sentence.size(), 500u);
+}
+
 TEST(Refused, AfterAPartIsABrokenStream) {
   Bench bench;
   bench.add_worker(1);

@@ -154,6 +154,41 @@ TEST(Requests, NeedTheLabelsThatTheyRequire) {
   EXPECT_EQ(bench.take(), (Lines{"c5 0 FINAL", "w2 REQUEST #2"}));
 }
 
+// ---- the configuration is read again -----------------------------------------------------------
+
+TEST(Reconfigured, HoldsForWhatComesFromNowOn) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0);
+  bench.request(5, 1);
+  bench.drop();
+  ControllerOptions options;
+  options.request_timeout = 1s;
+  options.queue_depth_max = 2;
+  bench.give(Reconfigured{options});
+  bench.request(5, 2);
+  EXPECT_EQ(bench.take(), Lines{});
+  bench.request(5, 3);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 3 OVERLOADED queue_full"});
+  bench.pass(1s, {1});
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 2 WORKER_TIMEOUT queued"});
+  bench.pass(60s, {1});
+  EXPECT_EQ(bench.take(), Lines{}) << "those before have the time that they were given";
+}
+
+TEST(Reconfigured, ChoosesByTheNewPolicy) {
+  Bench bench;                                                     // shortest_queue
+  bench.add_worker(1, {.name = "A", .slots = 9, .speed = 100.0});  // by queues it gets nearly all
+  bench.add_worker(2, {.name = "B", .slots = 9});
+  ControllerOptions options;
+  options.policy = RoutingPolicyKind::round_robin;
+  bench.give(Reconfigured{options});
+  for (std::uint64_t id = 0; id < 8; ++id)
+    bench.request(5, id);
+  EXPECT_EQ(bench.worker("A").find("in_flight")->uint_or(0), 4u);
+  EXPECT_EQ(bench.worker("B").find("in_flight")->uint_or(0), 4u);
+}
+
 // ---- nobody there ------------------------------------------------------------------------------
 
 TEST(NoWorker, SaysWhy) {
@@ -166,6 +201,11 @@ TEST(NoWorker, SaysWhy) {
   EXPECT_EQ(bench.take(), Lines{"c5 ERROR 1 NO_WORKER none_live"});
   EXPECT_EQ(bench.errors().back().message,
             "no worker that serves model \"m\" is ready: 1 starting");
+  bench.heartbeat(1, {.slots = 1, .state = WorkerState::unhealthy, .why = "it burns"});
+  bench.request(5, 9);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 9 NO_WORKER none_live"});
+  EXPECT_EQ(bench.errors().back().message,
+            "no worker that serves model \"m\" is ready: 1 unhealthy; worker \"A\" says: it burns");
   bench.heartbeat(1, {.slots = 1, .state = WorkerState::draining});
   bench.request(5, 2);
   EXPECT_EQ(bench.take(), Lines{"c5 ERROR 2 NO_WORKER all_draining"});

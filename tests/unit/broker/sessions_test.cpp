@@ -228,6 +228,28 @@ TEST(Session, StatesOtherThanReadyGetNothing) {
   }
 }
 
+TEST(Session, WhyAWorkerIsAsItIsIsKeptAndTold) {
+  Bench bench;
+  const auto why = [&]() -> std::string {
+    const Value row = bench.worker("A");
+    return row.find("why") == nullptr ? "(none)" : std::string{row.find("why")->string_or("")};
+  };
+  bench.add_worker(1, {.name = "A"});
+  EXPECT_EQ(why(), "(none)");
+  (void)bench.take_notes();
+  bench.heartbeat(1,
+                  {.state = WorkerState::unhealthy, .why = "no answer " + std::string(999, '.')});
+  EXPECT_EQ(why(), "no answer " + std::string(246, '.'));
+  const auto notes = bench.take_notes();
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_EQ(notes[0].detail, "ready -> unhealthy (" + why() + ")");
+  bench.heartbeat(1, {.state = WorkerState::unhealthy, .why = "status 500"});
+  EXPECT_EQ(why(), "status 500");
+  EXPECT_TRUE(bench.take_notes().empty()) << "the state is the same";
+  bench.heartbeat(1, {.slots = 1, .state = WorkerState::ready});
+  EXPECT_EQ(why(), "(none)");
+}
+
 TEST(Session, AHeartbeatThatChangesTheModelsMovesTheWaiting) {
   Bench bench;
   bench.add_worker(1, {.models = {"m"}});

@@ -352,7 +352,7 @@ TEST(Broker, AClientThatTakesNothingHoldsUpAStopOnlyForAWhile) {
 }
 
 TEST(Broker, ASignalStopsIt) {
-  transport::StopSignals signals;
+  transport::Signals signals;
   transport::Context context;
   const BrokerOptions options = on_free_ports();
   Broker broker(context, options, std::move(*ControllerFactory(options.controller).make()));

@@ -68,6 +68,7 @@ WorkerDescription full_worker() {
   info.models = some_models();
   info.slots = slots_max;
   info.state = WorkerState::draining;
+  info.why = "It was told to stop.";
   info.speed = 2.5;
   info.queue_length = 3;
   info.labels = {{"zone", "a"}, {"gpu", "h100"}};
@@ -141,7 +142,8 @@ std::vector<FromWorker> from_worker() {
   full.slots = slots_max;
   full.grant = 12;
   full.queue_length = 400;
-  full.state = WorkerState::ready;
+  full.state = WorkerState::unhealthy;
+  full.why = "The model server refuses connections.";
   full.progress = std::uint64_t{1} << 40;
   full.kv_cache_usage = 0.75;
   full.models = some_models();

@@ -98,18 +98,23 @@ TEST(Poller, WhatHasCameWhileSendingIsNotSleptOver) {
   }
 }
 
-TEST(StopSignals, CountsWhatHasCome) {
-  StopSignals signals;
-  EXPECT_EQ(0, signals.take());
+TEST(Signals, TellWhatHasCome) {
+  Signals signals;
+  EXPECT_EQ(0, signals.take().stops);
   Poller poller;
   poller.watch(signals.fd());
   ASSERT_EQ(0, ::raise(SIGTERM));
   poller.wait(monotonic_now(), time_never);
-  EXPECT_EQ(1, signals.take());
-  EXPECT_EQ(0, signals.take());
+  EXPECT_EQ(1, signals.take().stops);
+  EXPECT_EQ(0, signals.take().stops);
   ASSERT_EQ(0, ::raise(SIGINT));
   ASSERT_EQ(0, ::raise(SIGTERM));
-  EXPECT_EQ(2, signals.take());
+  EXPECT_EQ(2, signals.take().stops);
+  ASSERT_EQ(0, ::raise(SIGHUP));
+  const Signals::Taken taken = signals.take();
+  EXPECT_TRUE(taken.reload);
+  EXPECT_EQ(0, taken.stops);
+  EXPECT_FALSE(signals.take().reload);
 }
 
 }  // namespace

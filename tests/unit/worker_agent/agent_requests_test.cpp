@@ -364,11 +364,43 @@ TEST(AgentRequests, ServerChangesAreToldAtOnce) {
   const auto beats = h.all_said<WorkerHeartbeat>();
   ASSERT_EQ(beats.size(), 1u);
   EXPECT_EQ(beats[0]->state, WorkerState::unhealthy);
+  EXPECT_EQ(beats[0]->why, "so it is");
   EXPECT_EQ(beats[0]->slots, 4u) << "what it can do is known still";
   EXPECT_FALSE(beats[0]->models.has_value());
   EXPECT_EQ(h.notes(), Words{"state!"});
   h.step(server_is(WorkerState::unhealthy));
   EXPECT_EQ(h.all_said<WorkerHeartbeat>().size(), 1u) << "nothing has changed";
+}
+
+TEST(AgentRequests, BrokersAreToldWhyItIsNotReady) {
+  Harness h{options_for(1)};
+  h.register_with(first);
+  EXPECT_EQ(h.all_said<Register>()[0]->info.why, "") << "nothing is known yet";
+  h.step(server_is(WorkerState::starting));
+  h.advance(1s);
+  EXPECT_EQ(h.all_said<WorkerHeartbeat>().back()->why, "so it is");
+  h.step(server_is(WorkerState::ready));
+  EXPECT_EQ(h.all_said<WorkerHeartbeat>().back()->why, "");
+  const auto job = h.ask(first, 1);
+  h.step(StopAsked{});
+  EXPECT_EQ(h.all_said<WorkerHeartbeat>().back()->why, "it was told to stop");
+  h.done(*job);
+}
+
+TEST(AgentRequests, SlotsCanBeSetAnewWhileItRuns) {
+  auto options = options_for(1);
+  Harness h{options};
+  h.make_ready(4);
+  options.slots = 2;
+  h.step(Reconfigured{options});
+  ASSERT_EQ(h.all_said<WorkerHeartbeat>().size(), 1u) << "told at once";
+  EXPECT_EQ(h.all_said<WorkerHeartbeat>()[0]->slots, 2u);
+  EXPECT_EQ(h.all_said<WorkerHeartbeat>()[0]->grant, 1u) << "a change more";
+  h.step(server_is(WorkerState::ready, 8));
+  EXPECT_EQ(h.all_said<WorkerHeartbeat>().size(), 1u) << "what is set stands";
+  options.slots.reset();
+  h.step(Reconfigured{options});
+  EXPECT_EQ(h.all_said<WorkerHeartbeat>().back()->slots, 8u) << "what the server told last";
 }
 
 TEST(AgentRequests, WhatIsConfiguredStandsOverWhatTheServerTells) {
