@@ -1,5 +1,8 @@
 #include "protocol/error_code.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace muster {
 
 namespace {
@@ -44,6 +47,19 @@ std::string_view listed_name(ErrorCode code) {
 }
 
 }  // namespace
+
+namespace reason {
+
+bool is_listed(std::string_view word) {
+  static constexpr std::array words{unknown_model, none_live,    all_draining, none_fit,
+                                    queued,        first,        idle,         running,
+                                    stream_broken, server_cut,   server_gone,  expired,
+                                    unreachable,   deregistered, dismissed,    not_active,
+                                    queue_full,    held_bytes,   outstanding};
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+}  // namespace reason
 
 bool is_listed(ErrorCode code) {
   return !listed_name(code).empty();

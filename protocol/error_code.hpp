@@ -55,6 +55,9 @@ inline constexpr std::string_view not_active = "not_active";
 inline constexpr std::string_view queue_full = "queue_full";
 inline constexpr std::string_view held_bytes = "held_bytes";
 inline constexpr std::string_view outstanding = "outstanding";
+
+// Whether a word is one of those above: peers may send any.
+[[nodiscard]] bool is_listed(std::string_view word);
 }  // namespace reason
 
 }  // namespace muster

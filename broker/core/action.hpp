@@ -48,6 +48,17 @@ struct WorkerNote {
   bool alarming = false;  // whether it wants a person's eyes (log level warning)
 };
 
+// A client is told an ERROR, which is counted already; the log bounds its rate. Not noted:
+// CANCELLED, which is no failure, and BAD_REQUEST, of which a FaultNote tells more.
+struct FailureNote {
+  ErrorCode code{};
+  std::string reason;    // as the client is told; empty: none
+  std::string sentence;  // likewise
+  std::string model;
+  std::string worker;  // that had it last; empty: none
+  std::string request_id;
+};
+
 // One request's whole story, once it has ended (log level debug).
 struct RequestNote {
   ClientConnection client;
@@ -71,6 +82,6 @@ struct FaultNote {
 };
 
 using Action = std::variant<SendToClient, RelayToClient, SendToWorker, RelayToWorker, WorkerNote,
-                            RequestNote, FaultNote>;
+                            FailureNote, RequestNote, FaultNote>;
 
 }  // namespace muster::broker

@@ -6,6 +6,8 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "broker/core/action.hpp"
@@ -21,6 +23,8 @@ struct Counters {
   std::uint64_t cancels = 0;                  // CANCELs of requests that were outstanding
   std::map<ErrorCode, std::uint64_t> errors;  // ERRORs sent to clients, by code of section 5
   std::uint64_t other_errors = 0;             // ... and with codes that workers made up
+  std::map<std::string, std::uint64_t, std::less<>>
+      reasons;  // ... by the listed words of section 5
 
   std::uint64_t refused = 0;          // REFUSED by workers, placed again
   std::uint64_t late = 0;             // parts for requests that had ended: dropped
@@ -42,7 +46,10 @@ struct Counters {
   std::uint64_t foreign_workers = 0;
   std::uint64_t hasty_workers = 0;  // REGISTERs beyond what a connection may send: dropped
 
-  void count_error(ErrorCode code) { ++(is_listed(code) ? errors[code] : other_errors); }
+  void count_error(ErrorCode code, std::string_view reason) {
+    ++(is_listed(code) ? errors[code] : other_errors);
+    if (reason::is_listed(reason)) ++reasons[std::string{reason}];
+  }
 };
 
 // What every part of the core needs at a step: when it is, and where to say what is to be done.

@@ -8,12 +8,32 @@ namespace {
 
 // Of what a worker said when it refused a request: it is kept while that waits.
 constexpr std::size_t refusal_bytes_max = 300;
+// Of each text of a peer's in a note.
+constexpr std::size_t noted_bytes_max = 500;
 
 WireId wire(BrokerId id) {
   return WireId{id.value};
 }
 WireId wire(ClientRequestId id) {
   return WireId{id.value};
+}
+
+// `request`: null where it was not taken in.
+void note_failure(const PendingRequest* request, ErrorCode code, std::string_view reason,
+                  const std::string& sentence, Step& step) {
+  if (code == ErrorCode::cancelled || code == ErrorCode::bad_request) return;
+  FailureNote note{.code = code,
+                   .reason = cut_to(std::string{reason}, noted_bytes_max),
+                   .sentence = cut_to(sentence, noted_bytes_max),
+                   .model = {},
+                   .worker = {},
+                   .request_id = {}};
+  if (request != nullptr) {
+    note.model = request->model;
+    note.request_id = cut_to(request->request_id, noted_bytes_max);
+    if (request->at_worker()) note.worker = request->worker->name;
+  }
+  step.out.push_back(std::move(note));
 }
 
 }  // namespace
@@ -85,7 +105,8 @@ void Dispatcher::accept(ClientConnection from, Request&& message, Header&& heade
 
 void Dispatcher::reject(ClientConnection from, WireId id, Verdict verdict, Step& step,
                         bool duplicate) {
-  counters_.count_error(verdict.code);
+  counters_.count_error(verdict.code, verdict.reason);
+  note_failure(nullptr, verdict.code, verdict.reason, verdict.sentence, step);
   Error error = make_error(id, verdict, nullptr);
   error.meta.duplicate = duplicate;
   step.out.push_back(SendToClient{from, std::move(error)});
@@ -255,7 +276,8 @@ void Dispatcher::fail_by_worker(PendingRequest& request, const Error& error, Hea
          false, step);
     return fill(worker, step);
   }
-  counters_.count_error(error.code);
+  counters_.count_error(error.code, error.meta.reason);
+  note_failure(&request, error.code, error.meta.reason, error.message, step);
   step.out.push_back(
       RelayToClient{request.client, request.id, std::move(header), std::move(payload)});
   close(request, error_name(error.code), error.meta.reason, step);
@@ -286,7 +308,8 @@ void Dispatcher::break_stream(PendingRequest& request, std::string sentence, boo
 // ---- it ends ---------------------------------------------------------------------------------
 
 void Dispatcher::fail(PendingRequest& request, Verdict verdict, bool worker_lives, Step& step) {
-  counters_.count_error(verdict.code);
+  counters_.count_error(verdict.code, verdict.reason);
+  note_failure(&request, verdict.code, verdict.reason, verdict.sentence, step);
   step.out.push_back(
       SendToClient{request.client, make_error(wire(request.id), verdict, request.worker)});
   if (request.in_room) waiting_.remove(request);

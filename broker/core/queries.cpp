@@ -148,6 +148,9 @@ Value answer_stats(const Census& census) {
   for (const auto& [code, count] : counters.errors) {
     errors.emplace_back(error_name(code), Value{count});
   }
+  Value::Map reasons;
+  for (const auto& [word, count] : counters.reasons)
+    reasons.emplace_back(word, Value{count});
   if (counters.other_errors > 0) errors.emplace_back("OTHER", Value{counters.other_errors});
   std::array<std::uint64_t, 4> states{};
   std::uint64_t suspect = 0;
@@ -177,6 +180,7 @@ Value answer_stats(const Census& census) {
       {"chunks", Value{counters.chunks}},
       {"cancels", Value{counters.cancels}},
       {"errors", std::move(errors)},
+      {"reasons", std::move(reasons)},
       {"held_bytes", Value{census.requests.held_bytes()}},
       {"clients", Value{std::uint64_t{census.requests.clients()}}},
       {"clients_gone", Value{counters.clients_gone}},

@@ -78,6 +78,7 @@ class Broker {
   void perform(SendToWorker& action);
   void perform(RelayToWorker& action);
   void perform(WorkerNote& note) { notes_.write(note, now_); }
+  void perform(FailureNote& note) { notes_.write(note, now_); }
   void perform(RequestNote& note) { notes_.write(note); }
   void perform(FaultNote& note) { notes_.write(note, now_); }
   [[nodiscard]] transport::Sent to_frontend(ClientConnection to, Frame&& header, Payload&& payload);

@@ -27,6 +27,27 @@ void NoteLog::write(const WorkerNote& note, Time now) {
              {{"worker", note.worker}, {"detail", note.detail}});
 }
 
+RateLimit& NoteLog::limit_of(const FailureNote& note) {
+  // Workers can make up codes and reasons: beyond so many kinds the rest share one.
+  constexpr std::size_t kinds_max = 100;
+  const FailureKind kind{note.code, note.reason};
+  const bool fits = failures_.contains(kind) || failures_.size() < kinds_max;
+  const RateLimit fresh{3, std::chrono::seconds{10}};
+  return failures_.try_emplace(fits ? kind : FailureKind{}, fresh).first->second;
+}
+
+void NoteLog::write(const FailureNote& note, Time now) {
+  RateLimit& limit = limit_of(note);
+  if (!limit.allow(now)) return;
+  log::warning("a request failed", {{"error", error_name(note.code)},
+                                    {"reason", note.reason},
+                                    {"what", note.sentence},
+                                    {"model", note.model},
+                                    {"worker", note.worker},
+                                    {"request_id", note.request_id},
+                                    {"not_logged_before", limit.take_held_back()}});
+}
+
 void NoteLog::write(const RequestNote& note) {
   if (!log::enabled(log::Level::debug)) return;
   log::debug("request ended", {{"client", note.client.value},
@@ -66,6 +87,12 @@ void NoteLog::client_cut_off(ClientConnection client, Time now) {
 }
 
 void NoteLog::tick(Time now) {
+  for (auto& [kind, limit] : failures_) {
+    const std::uint64_t count = limit.take_held_back(now);
+    if (count == 0) continue;
+    log::warning("more requests failed, not logged line by line",
+                 {{"error", error_name(kind.first)}, {"reason", kind.second}, {"count", count}});
+  }
   left_out(faults_left_out, faults_.take_held_back(now));
   left_out(workers_left_out, workers_.take_held_back(now));
 }

@@ -4,6 +4,9 @@
 // how much was left out is told in its place.
 
 #include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
 
 #include "broker/core/action.hpp"
 #include "broker/shell/rate_limit.hpp"
@@ -14,6 +17,7 @@ namespace muster::broker {
 class NoteLog {
  public:
   void write(const WorkerNote& note, Time now);
+  void write(const FailureNote& note, Time now);
   void write(const RequestNote& note);
   void write(const FaultNote& note, Time now);
 
@@ -27,6 +31,11 @@ class NoteLog {
   void tick(Time now);
 
  private:
+  // One bound for each kind of failure: a flood of one does not hide another.
+  using FailureKind = std::pair<ErrorCode, std::string>;
+  [[nodiscard]] RateLimit& limit_of(const FailureNote& note);
+
+  std::map<FailureKind, RateLimit> failures_;
   RateLimit faults_{10, std::chrono::seconds{1}};
   // A large cluster may come, or go, all at once.
   RateLimit workers_{1000, std::chrono::milliseconds{10}};

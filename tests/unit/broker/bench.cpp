@@ -120,6 +120,9 @@ Lines Bench::take_heartbeats() {
 std::vector<WorkerNote> Bench::take_notes() {
   return std::exchange(notes_, {});
 }
+std::vector<FailureNote> Bench::take_failure_notes() {
+  return std::exchange(failure_notes_, {});
+}
 std::vector<RequestNote> Bench::take_request_notes() {
   return std::exchange(request_notes_, {});
 }
@@ -187,8 +190,10 @@ void Bench::note(const Action& action) {
     }
   } else if (const auto* e = std::get_if<WorkerNote>(&action)) {
     notes_.push_back(*e);
-  } else if (const auto* f = std::get_if<RequestNote>(&action)) {
-    request_notes_.push_back(*f);
+  } else if (const auto* f = std::get_if<FailureNote>(&action)) {
+    failure_notes_.push_back(*f);
+  } else if (const auto* g = std::get_if<RequestNote>(&action)) {
+    request_notes_.push_back(*g);
   }
 }
 

@@ -62,6 +62,7 @@ class Bench {
   [[nodiscard]] Lines take();
   [[nodiscard]] Lines take_heartbeats();
   [[nodiscard]] std::vector<WorkerNote> take_notes();
+  [[nodiscard]] std::vector<FailureNote> take_failure_notes();
   [[nodiscard]] std::vector<RequestNote> take_request_notes();
   void drop() { (void)take(); }
 
@@ -83,6 +84,7 @@ class Bench {
   Lines lines_;
   Lines heartbeats_;
   std::vector<WorkerNote> notes_;
+  std::vector<FailureNote> failure_notes_;
   std::vector<RequestNote> request_notes_;
   std::vector<Error> errors_;  // every ERROR of the broker's own
   Value answer_;

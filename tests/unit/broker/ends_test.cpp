@@ -148,6 +148,26 @@ TEST(Refused, ComesBackToTheOnlyWorkerAfterAnInterval) {
   EXPECT_EQ(bench.take(), Lines{"w1 REQUEST #1"});
 }
 
+TEST(Failures, AreCountedByCodeAndByReasonAndNoted) {
+  Bench bench;
+  bench.request(5, 0);  // nobody there
+  bench.add_worker(1, {.slots = 2});
+  bench.request(5, 1);
+  bench.request(5, 2);
+  bench.cancel(5, 2);
+  bench.error(1, 0, ErrorCode::worker_failed);
+  EXPECT_EQ(bench.stat("errors.NO_WORKER"), 1u);
+  EXPECT_EQ(bench.stat("reasons.unknown_model"), 1u);
+  EXPECT_EQ(bench.stat("errors.WORKER_FAILED"), 1u);
+  const auto notes = bench.take_failure_notes();
+  ASSERT_EQ(notes.size(), 2u) << "a cancelled request is no failure";
+  EXPECT_EQ(notes[0].code, ErrorCode::no_worker);
+  EXPECT_EQ(notes[0].reason, "unknown_model");
+  EXPECT_EQ(notes[0].model, "m");
+  EXPECT_EQ(notes[1].code, ErrorCode::worker_failed);
+  EXPECT_EQ(notes[1].worker, "A");
+}
+
 TEST(Refused, IsToldWhereTimeRunsOutOverIt) {
   Bench bench;
   bench.add_worker(1);

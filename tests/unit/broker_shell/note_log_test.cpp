@@ -42,6 +42,45 @@ TEST(NoteLog, AFloodOfBadMessagesLeavesABoundedNumberOfLinesAndSaysHowManyItWere
   EXPECT_EQ(11u, file.lines().size());
 }
 
+TEST(NoteLog, AFloodOfOneFailureDoesNotHideAnother) {
+  LogFile file;
+  NoteLog notes;
+  const FailureNote none_live{.code = ErrorCode::no_worker,
+                              .reason = "none_live",
+                              .sentence = "no live worker serves model \"m\"",
+                              .model = "m",
+                              .worker = "",
+                              .request_id = "r1"};
+  FailureNote lost = none_live;
+  lost.code = ErrorCode::worker_lost;
+  lost.reason = "expired";
+  for (int i = 0; i < 1000; ++i)
+    notes.write(none_live, start);
+  notes.write(lost, start);
+  ASSERT_EQ(4u, file.lines().size());
+  EXPECT_EQ(3, file.count(R"("error":"NO_WORKER","reason":"none_live","what":"no live worker )"));
+  EXPECT_EQ(1, file.count(R"("error":"WORKER_LOST","reason":"expired")"));
+  EXPECT_EQ(4, file.count(R"("model":"m")"));
+  notes.tick(start + seconds{10});
+  ASSERT_EQ(5u, file.lines().size());
+  EXPECT_EQ(1, file.count(R"("error":"NO_WORKER","reason":"none_live","count":997)"));
+}
+
+TEST(NoteLog, WorkersMakingUpReasonsAreBoundedToo) {
+  LogFile file;
+  NoteLog notes;
+  for (int i = 0; i < 10'000; ++i) {
+    notes.write(FailureNote{.code = ErrorCode::worker_failed,
+                            .reason = "made up " + std::to_string(i),
+                            .sentence = {},
+                            .model = {},
+                            .worker = {},
+                            .request_id = {}},
+                start);
+  }
+  EXPECT_EQ(103u, file.lines().size());
+}
+
 TEST(NoteLog, WorkersComingAndGoingWithoutEndAreBoundedToo) {
   LogFile file;
   NoteLog notes;
