@@ -21,9 +21,8 @@
 //   heartbeat_liveness is taken for dead: what was asked of it ends with `connection_lost`, and it
 //   is dialled anew.
 // - ~Client ends what is outstanding with `cancelled`, after a CANCEL to the broker, within a
-// second.
-//   What a callback still asks for meanwhile is not taken: its handle is 0 and nothing is called
-//   for it. Not from within a callback.
+//   second. What a callback still asks for meanwhile is not taken: its handle is 0 and nothing is
+//   called for it. Not from within a callback.
 
 #include <chrono>
 #include <cstdint>

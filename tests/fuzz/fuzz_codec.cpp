@@ -1,0 +1,69 @@
+// The decoder, fed with anything, in each direction and under limits of its own: it ends, it does
+// not read beyond its input (the address sanitizer sees to that), and what it takes is written and
+// read again to the same. Where it names the span of an id, patching that changes the id and
+// nothing else.
+
+#include "protocol/check.hpp"
+#include "protocol/codec.hpp"
+#include "tests/fuzz/fuzz_input.hpp"
+
+namespace muster::test {
+namespace {
+
+template <class Message>
+void check_taken(Decoder& decoder, const Frame& header, const Decoded<Message>& decoded,
+                 Result<Decoded<Message>, Fault> (Decoder::*decode)(const Frame&, const Payload&,
+                                                                    std::size_t)) {
+  const auto encode_any = [](const Message& message) {
+    return std::visit([](const auto& m) { return encode(m); }, message);
+  };
+  const Frame again = encode_any(decoded.message);
+  auto reread = (decoder.*decode)(again, {}, 0);
+  CHECK(reread.ok(), "what was decoded can't be decoded again once it is encoded");
+  CHECK(reread->message == decoded.message, "what was encoded reads otherwise");
+
+  if (decoded.id.width == 0) return;
+  const WireId other{0x0123'4567'89ab'cdef};
+  const Frame patched = with_id(header.share(), decoded.id, other);
+  auto repatched = (decoder.*decode)(patched, {}, 0);
+  CHECK(repatched.ok(), "a header with another id can't be decoded");
+  const Frame back = with_id(encode_any(repatched->message), repatched->id, WireId{7});
+  const Frame same = with_id(encode_any(decoded.message), reread->id, WireId{7});
+  CHECK(back.text() == same.text(), "patching an id has changed something else");
+}
+
+void run(const std::uint8_t* data, std::size_t size) {
+  FuzzInput input{data, size};
+  const std::uint8_t how = input.byte();
+  WireLimits limits;
+  limits.header_bytes = 1 << 20;  // an id in its long form may make a header longer
+  if ((how & 4) != 0) limits.name_bytes = 8;
+  Decoder decoder{limits};
+  Payload payload;
+  for (int frames = (how >> 3) & 3; frames > 0; --frames)
+    payload.add(Frame{input.piece()});
+  const Frame header{input.rest()};
+  const auto check = [&](auto decode) {
+    const auto decoded = (decoder.*decode)(header, payload, 0);
+    if (decoded) return check_taken(decoder, header, decoded.value(), decode);
+    CHECK(!decoded.error().what.empty(), "a fault without a sentence");
+  };
+  switch (how & 3) {
+    case 0:
+      return check(&Decoder::from_client);
+    case 1:
+      return check(&Decoder::from_worker);
+    case 2:
+      return check(&Decoder::to_client);
+    default:
+      return check(&Decoder::to_worker);
+  }
+}
+
+}  // namespace
+}  // namespace muster::test
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  muster::test::run(data, size);
+  return 0;
+}

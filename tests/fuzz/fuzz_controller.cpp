@@ -1,0 +1,34 @@
+// The Controller in a world (tests/support/world.hpp) whose every choice is the fuzzer's: any order
+// of events, any messages, any pauses. Every request gets exactly one answer, the caps hold, and
+// the invariants do after every step.
+
+#include "protocol/check.hpp"
+#include "tests/fuzz/fuzz_input.hpp"
+#include "tests/support/world.hpp"
+
+namespace muster::test {
+namespace {
+
+class FuzzChoices final : public Choices {
+ public:
+  FuzzChoices(const std::uint8_t* data, std::size_t size) : input_(data, size) {}
+  std::uint64_t next() override { return input_.below(1 << 16); }
+  std::uint64_t below(std::uint64_t bound) override { return input_.below(bound); }
+  std::string bytes() override { return std::string{input_.piece()}; }
+  [[nodiscard]] bool spent() const override { return input_.spent(); }
+
+ private:
+  FuzzInput input_;
+};
+
+}  // namespace
+}  // namespace muster::test
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  constexpr int turns_max = 2'000;
+  muster::test::FuzzChoices choices{data, size};
+  muster::test::World world{choices, 1};
+  world.run(turns_max);
+  CHECK(world.violations().empty(), world.violations().front().c_str());
+  return 0;
+}

@@ -1,0 +1,267 @@
+#include "tests/support/world.hpp"
+
+#include <utility>
+#include <variant>
+
+namespace muster::test {
+
+using namespace broker;
+using namespace std::chrono_literals;
+
+namespace {
+
+Birth birth(std::uint64_t seed) {
+  return {Instance{1}, BrokerId{broker_id_min + 5}, seed};
+}
+
+// What the clients see of the event that caused an action: a part is known by its kind alone.
+std::string describe(const Event& event) {
+  const auto* said = std::get_if<WorkerSaid>(&event);
+  if (said == nullptr) return "";
+  if (std::holds_alternative<Chunk>(said->message)) return "CHUNK";
+  return std::holds_alternative<Final>(said->message) ? "FINAL" : "ERROR";
+}
+
+constexpr std::uint64_t strange_id = broker_id_start_max + 1;
+
+Header some_header() {
+  return {Frame{std::string_view{"h"}}, {}};
+}
+
+}  // namespace
+
+World::World(Choices& choices, std::uint64_t seed)
+    : choices_(choices), options_(make_options()), controller_(options_, birth(seed), now_) {}
+
+ControllerOptions World::make_options() {
+  ControllerOptions options;
+  options.policy = static_cast<RoutingPolicyKind>(choices_.below(4));
+  options.queue_depth_max = 1 + choices_.below(8);
+  options.no_worker_wait = choices_.below(2) == 0 ? Duration{} : Duration{300ms};
+  options.request_timeout = 2s;
+  options.idle_timeout = 500ms;
+  options.outstanding_per_client_max = 12;
+  options.held_bytes_max = 20'000;
+  return options;
+}
+
+void World::run(int turns) {
+  for (int i = 0; i < turns && violations_.empty() && !choices_.spent(); ++i) {
+    now_ += Duration{static_cast<std::int64_t>(choices_.below(40'000))};
+    turn();
+  }
+  give(Stop{});
+  expect(outstanding_.empty(), std::to_string(outstanding_.size()) + " requests have no answer");
+}
+
+void World::turn() {
+  const std::uint64_t dice = choices_.below(100);
+  const auto client = static_cast<std::uint32_t>(1 + choices_.below(clients_count));
+  Worker& worker = workers_[choices_.below(workers_count)];
+  if (dice < 28) return ask(client);
+  if (dice < 30) return rave(client);
+  if (dice < 35) return client_says(client, Cancel{WireId{choices_.below(20)}});
+  if (dice < 36) return forget_client(client);
+  if (dice < 58) return answer(worker);
+  if (dice < 60) return rave(worker);
+  if (dice < 75) return beat(worker);
+  if (dice < 80) return enlist(worker);
+  if (dice < 81) {
+    if (worker.connection != 0) give(WorkerUnreachable{WorkerConnection{worker.connection}});
+    return;
+  }
+  if (dice < 82) return say(worker, Deregister{"at random"});
+  if (dice < 83) return give(WorkerFault{WorkerConnection{worker.connection}, Fault{}});
+  if (dice < 84) return say(worker, Final{WireId{choices_.next()}, choices_.below(3), {}});
+  if (dice < 85) {
+    ControllerOptions anew = options_;
+    anew.queue_depth_max = choices_.below(8);
+    anew.policy = static_cast<RoutingPolicyKind>(choices_.below(4));
+    return give(Reconfigured{std::move(anew)});
+  }
+  give(Tick{choices_.below(3) != 0});
+}
+
+// ---- clients
+// -------------------------------------------------------------------------------------
+
+void World::ask(std::uint32_t client) {
+  Request request{WireId{choices_.below(20)}, choices_.below(4) == 0 ? "n" : "m", {}};
+  request.options.stream = choices_.below(2) == 0;
+  request.options.priority = static_cast<std::int64_t>(choices_.below(3));
+  if (choices_.below(5) == 0) request.options.timeout = 100ms;
+  if (choices_.below(5) == 0) request.options.require = {{"zone", "b"}};
+  client_says(client, std::move(request));
+}
+
+void World::client_says(std::uint32_t client, FromClient message) {
+  std::optional<WireId> asks;
+  if (const auto* request = std::get_if<Request>(&message)) asks = request->id;
+  if (const auto* query = std::get_if<Query>(&message)) asks = query->id;
+  duplicate_expected_ = asks && !outstanding_.insert({client, asks->value}).second;
+  give(ClientSaid{ClientConnection{client}, std::move(message), some_header(),
+                  Payload{std::string(choices_.below(3000), 'x')}});
+  expect(!duplicate_expected_, "a duplicate id was not answered");
+  duplicate_expected_ = false;
+}
+
+// Says what may not even be a message.
+void World::rave(std::uint32_t client) {
+  const Frame header{choices_.bytes()};
+  auto decoded = decoder_.from_client(header, {});
+  if (decoded) return client_says(client, std::move(decoded->message));
+  const Fault fault = decoded.error();
+  const bool answered = fault.id && fault.reason != FaultReason::unknown_type;
+  duplicate_expected_ = answered && !outstanding_.insert({client, fault.id->value}).second;
+  give(ClientFault{ClientConnection{client}, fault});
+  expect(!duplicate_expected_, "a fault under a duplicate id was not answered");
+  duplicate_expected_ = false;
+}
+
+void World::forget_client(std::uint32_t client) {
+  std::erase_if(outstanding_, [&](const auto& key) { return key.first == client; });
+  give(ClientUnreachable{ClientConnection{client}, choices_.below(2) == 0});
+}
+
+// ---- workers
+// -------------------------------------------------------------------------------------
+
+void World::enlist(Worker& worker) {
+  if (choices_.below(3) != 0 || worker.connection == 0) worker.connection = next_connection_++;
+  if (choices_.below(4) == 0) {
+    ++worker.instance;
+    worker.has.clear();
+  }
+  WorkerDescription info;
+  info.worker = std::string(1, static_cast<char>('A' + (&worker - workers_.data())));
+  info.instance = Instance{worker.instance};
+  ModelDescription model;
+  model.name = "m";
+  info.models = {model};
+  model.name = "n";
+  if (choices_.below(2) == 0) info.models.push_back(model);
+  info.slots = choices_.below(4);
+  info.state = some_state();
+  if (choices_.below(2) == 0) info.labels = {{"zone", "b"}};
+  for (const auto& [attempt, parts] : worker.has)
+    info.active.push_back(BrokerId{attempt});
+  // Of a former broker. (Who names what another worker has can have that worker overloaded: workers
+  // are trusted, section 12.)
+  if (choices_.below(8) == 0) info.active.push_back(BrokerId{strange_id + choices_.below(200)});
+  say(worker, Register{std::move(info)});
+}
+
+void World::beat(Worker& worker) {
+  WorkerHeartbeat heartbeat;
+  heartbeat.slots = choices_.below(5);
+  heartbeat.state = some_state();
+  heartbeat.queue_length = choices_.below(3);
+  say(worker, heartbeat);
+}
+
+void World::answer(Worker& worker) {
+  if (worker.has.empty()) return;
+  auto chosen = worker.has.begin();
+  std::advance(chosen, static_cast<std::ptrdiff_t>(choices_.below(worker.has.size())));
+  const WireId id{chosen->first};
+  const std::uint64_t dice = choices_.below(10);
+  if (dice < 4) return say(worker, Chunk{id, chosen->second++, {}});
+  if (dice < 5) return say(worker, Chunk{id, chosen->second + choices_.below(2), {}});
+  const std::uint64_t parts = chosen->second;
+  worker.has.erase(chosen);
+  if (dice < 8) return say(worker, Final{id, parts, {}});
+  static constexpr std::array codes{ErrorCode::refused, ErrorCode::server_gone,
+                                    ErrorCode::worker_failed, ErrorCode::cancelled};
+  say(worker, Error{id, codes[choices_.below(codes.size())], "at random", {}});
+}
+
+void World::rave(Worker& worker) {
+  const Frame header{choices_.bytes()};
+  auto decoded = decoder_.from_worker(header, {});
+  if (decoded) return say(worker, std::move(decoded->message));
+  if (decoded.error().id) worker.has.erase(decoded.error().id->value);
+  give(WorkerFault{WorkerConnection{worker.connection}, decoded.error()});
+}
+
+void World::note_said(const FromWorker& message, Worker& worker) {
+  if (const auto* beat = std::get_if<WorkerHeartbeat>(&message)) worker.slots = beat->slots;
+  if (const auto* enlisted = std::get_if<Register>(&message)) worker.asked = enlisted->info.slots;
+  if (const auto* final = std::get_if<Final>(&message)) worker.has.erase(final->id.value);
+  if (const auto* error = std::get_if<Error>(&message)) worker.has.erase(error->id.value);
+}
+
+void World::say(Worker& worker, FromWorker message) {
+  note_said(message, worker);
+  give(WorkerSaid{WorkerConnection{worker.connection}, std::move(message), some_header(), {}});
+}
+
+WorkerState World::some_state() {
+  return choices_.below(4) != 0 ? WorkerState::ready : static_cast<WorkerState>(choices_.below(4));
+}
+
+// ---- what the Controller does
+// --------------------------------------------------------------------
+
+void World::expect(bool holds, const std::string& sentence) {
+  if (!holds) violations_.push_back(sentence);
+}
+
+void World::give(Event event) {
+  const std::string said = describe(event);
+  std::vector<Action> out;
+  controller_.step(std::move(event), now_, out);
+  controller_.check_invariants();
+  expect(controller_.next_deadline() <= now_ + options_.heartbeat_interval,
+         "the Controller does not want to be woken within an interval");
+  for (const Action& action : out)
+    take(action, said);
+}
+
+void World::take(const Action& action, const std::string& said) {
+  if (const auto* relay = std::get_if<RelayToClient>(&action)) {
+    const Key key{relay->to.value, relay->id.value};
+    expect(outstanding_.contains(key), said + " after the end of a request");
+    trace_ += said[0];
+    if (said != "CHUNK") end(key, said);
+  } else if (const auto* send = std::get_if<SendToClient>(&action)) {
+    if (const auto* error = std::get_if<Error>(&send->message)) take_error(*send, *error);
+    if (const auto* answer = std::get_if<Answer>(&send->message))
+      end({send->to.value, answer->id.value}, "ANSWER");
+  } else if (const auto* request = std::get_if<RelayToWorker>(&action)) {
+    take_request(*request);
+  } else if (const auto* word = std::get_if<SendToWorker>(&action)) {
+    Worker* const worker = worker_at(word->to);
+    if (worker != nullptr && std::holds_alternative<Registered>(word->message))
+      worker->slots = worker->asked;
+  }
+}
+
+World::Worker* World::worker_at(WorkerConnection connection) {
+  for (Worker& worker : workers_)
+    if (worker.connection == connection.value) return &worker;
+  return nullptr;
+}
+
+void World::take_error(const SendToClient& send, const Error& error) {
+  trace_ += std::to_string(static_cast<std::uint32_t>(error.code));
+  if (!error.meta.duplicate) return end({send.to.value, error.id.value}, error_name(error.code));
+  expect(duplicate_expected_, "an ERROR says duplicate where none was");
+  duplicate_expected_ = false;
+}
+
+void World::take_request(const RelayToWorker& request) {
+  trace_ += 'R';
+  Worker* const worker = worker_at(request.to);
+  if (worker == nullptr) return;  // on a connection that it has left
+  worker->has.emplace(request.id.value, 0);
+  expect(worker->has.size() <= worker->slots, "a worker was given more than it granted");
+}
+
+void World::end(const Key& key, const std::string& said) {
+  expect(outstanding_.erase(key) == 1, said + " is a second answer for client " +
+                                           std::to_string(key.first) + "'s request " +
+                                           std::to_string(key.second));
+  ++answered_;
+}
+
+}  // namespace muster::test
