@@ -1,5 +1,5 @@
-# cmake --install: the programs with their manual pages, the client library for programs outside this
-# tree (find_package(Muster), or pkg-config muster), the annotated configurations and the docs.
+# cmake --install: the programs with their manual pages, the client library for programs outside
+# this tree (find_package(Muster), or pkg-config muster), the annotated configurations, the docs.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
