@@ -113,6 +113,8 @@ void Agent::on_dismiss(Peer& peer, const Dismiss& dismiss, Time now, std::vector
   stop_jobs(requests_.jobs(peer.id), out);
   peer.outbox.clear();
   peer.session.dismissed(dismiss.code, now);
+  // It must not register again only to say goodbye.
+  if (phase_ == Phase::leaving) peer.session.leave();
   if (peer.dismissal_told == dismiss.code) return;
   peer.dismissal_told = dismiss.code;
   const bool replaced = dismiss.code == ErrorCode::replaced;
@@ -290,7 +292,10 @@ void Agent::leave(ExitCode code, Time until) {
   drain_until_ = time_never;
   leave_until_ = until;
   for (Peer& peer : peers_) {
-    if (peer.session.state() == State::dismissed) continue;
+    if (peer.session.state() == State::dismissed) {
+      peer.session.leave();
+      continue;
+    }
     // An outbox past its end has a broker that reads nothing, and so not this either.
     static_cast<void>(
         peer.outbox.push({Deregister{code == ExitCode::cut ? "stopped" : "drained"}, Payload{}}));
