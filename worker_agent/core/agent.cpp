@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "protocol/check.hpp"
+#include "worker_agent/core/header_fit.hpp"
 
 namespace muster::agent {
 namespace {
@@ -22,6 +23,15 @@ std::string seconds(Duration d) {
 
 std::string requests_text(std::size_t count) {
   return std::to_string(count) + (count == 1 ? " request" : " requests");
+}
+
+// A broker may have been restarted with other limits than it told: what is said before it tells
+// them anew keeps to the default ones as well.
+WireLimits limits_before_registered(const BrokerSession& session) {
+  WireLimits limits = session.terms().limits;
+  limits.header_bytes = std::min(limits.header_bytes, WireLimits{}.header_bytes);
+  limits.message_bytes = std::min(limits.message_bytes, WireLimits{}.message_bytes);
+  return limits;
 }
 
 }  // namespace
@@ -106,6 +116,7 @@ void Agent::on_registered(Peer& peer, const BrokerTerms& terms, Time now,
                       std::string{state_name(profile_.state())} +
                       (restarted ? "; the broker has been restarted since the last time" : ""),
                   false});
+  note_models_left_out(peer, out);
 }
 
 // What the broker asked for before it is lost for it with the session, so nobody waits for it.
@@ -198,9 +209,29 @@ void Agent::on(const ServerChanged& event, Time now, std::vector<Action>& out) {
                             std::string{state_name(before)} + " -> " +
                                 std::string{state_name(profile_.state())} + ": " + event.why,
                             profile_.state() == WorkerState::unhealthy});
+  if (change.models)
+    for (Peer& peer : peers_)
+      if (peer.session.state() == State::registered) note_models_left_out(peer, out);
   const bool too_few = profile_.slots() < peers_.size();
   if (change.slots || (change.state && profile_.state() == WorkerState::ready && too_few))
     note_slots(out);
+}
+
+// Told of one broker as often as their number changes.
+void Agent::note_models_left_out(Peer& peer, std::vector<Action>& out) {
+  const WireLimits& limits = peer.session.terms().limits;
+  FromWorker heartbeat = profile_.heartbeat(peer.id, 0, 0);
+  fit_header(heartbeat, 0, limits);
+  const std::size_t all = profile_.models().size();
+  const std::size_t left_out = all - std::get<WorkerHeartbeat>(heartbeat).models->size();
+  if (std::exchange(peer.models_left_out, left_out) == left_out || left_out == 0) return;
+  out.push_back(SessionNote{
+      "models_left_out", peer.id,
+      std::to_string(left_out) + " of the " + std::to_string(all) +
+          " models are not told to the broker, and it sends no requests for them: it takes " +
+          std::to_string(models_told_max) + " models with " + std::to_string(aliases_told_max) +
+          " aliases of one worker, and " + std::to_string(limits.header_bytes) + " bytes of header",
+      true});
 }
 
 void Agent::note_slots(std::vector<Action>& out) const {
@@ -353,11 +384,13 @@ const Outgoing* Agent::next_message(SessionId session) {
   if (peer.session.register_due()) {
     peer.urgent = Outgoing{
         Register{profile_.describe(session, queue_length(session), active(peer))}, Payload{}};
+    fit_header(peer.urgent->message, 0, limits_before_registered(peer.session));
     return &*peer.urgent;
   }
   if (peer.session.heartbeat_due()) {
     peer.urgent =
         Outgoing{profile_.heartbeat(session, queue_length(session), peer.models_told), Payload{}};
+    fit_header(peer.urgent->message, 0, peer.session.terms().limits);
     return &*peer.urgent;
   }
   if (peer.session.state() != State::registered || peer.outbox.empty()) return nullptr;
@@ -368,7 +401,9 @@ void Agent::message_sent(SessionId session) {
   Peer& peer = peer_of(session);
   if (peer.session.register_due()) {
     peer.session.register_sent();
-    peer.models_told = profile_.models_version();
+    // Models that had to give way are told by the first HEARTBEAT, which has more room for them.
+    const auto& told = std::get<Register>(peer.urgent->message).info.models;
+    peer.models_told = told.size() == profile_.models().size() ? profile_.models_version() : 0;
   } else if (peer.session.heartbeat_due()) {
     peer.session.heartbeat_sent();
     peer.models_told = profile_.models_version();
