@@ -59,7 +59,8 @@ struct SessionNote {
   bool alarming = false;  // whether it wants a person's eyes (log level warning)
 };
 
-// How it stands with the agent itself: state, slots, draining, stopping, unsaid.
+// How it stands with the agent itself: state, waiting, server, no_models, slots, draining,
+// stopping, unsaid.
 struct AgentNote {
   std::string_view what;
   std::string sentence;

@@ -190,31 +190,47 @@ void Agent::tick_session(Peer& peer, bool may_expire, Time now, std::vector<Acti
 
 void Agent::on(const ServerChanged& event, Time now, std::vector<Action>& out) {
   const WorkerState before = profile_.state();
+  const WorkerState server_before = profile_.server_state();
   const WorkerProfile::Change change = profile_.server_changed(event);
-  if (!change.state && event.state != WorkerState::ready && event.why != server_why_) {
-    out.push_back(AgentNote{
-        "waiting", "still " + std::string{state_name(event.state)} + ": " + event.why, true});
-  }
-  server_why_ = event.why;
-  if (change.models && event.state == WorkerState::ready && event.models.empty()) {
-    out.push_back(AgentNote{"no_models",
-                            "ready, but nothing is served: the model server lists no models; load "
-                            "one there, or name it with --model",
-                            true});
-  }
-  if (!change.any()) return;
-  tell_all(now);
-  if (change.state)
+  if (change.any()) tell_all(now);
+  if (change.state) {
     out.push_back(AgentNote{"state",
                             std::string{state_name(before)} + " -> " +
                                 std::string{state_name(profile_.state())} + ": " + event.why,
                             profile_.state() == WorkerState::unhealthy});
+  } else if (event.why != server_why_) {
+    note_why(event, server_before, out);
+  }
+  server_why_ = event.why;
+  note_no_models(out);
   if (change.models)
     for (Peer& peer : peers_)
       if (peer.session.state() == State::registered) note_models_left_out(peer, out);
   const bool too_few = profile_.slots() < peers_.size();
   if (change.slots || (change.state && profile_.state() == WorkerState::ready && too_few))
     note_slots(out);
+}
+
+// Of a server whose state is what it was, or means nothing any more because the worker drains.
+void Agent::note_why(const ServerChanged& event, WorkerState before,
+                     std::vector<Action>& out) const {
+  if (event.state == WorkerState::ready) {
+    out.push_back(AgentNote{"server", event.why, false});
+    return;
+  }
+  const std::string still = event.state == before ? "still " : "";
+  out.push_back(
+      AgentNote{"waiting", still + std::string{state_name(event.state)} + ": " + event.why, true});
+}
+
+void Agent::note_no_models(std::vector<Action>& out) {
+  const bool none = profile_.state() == WorkerState::ready && profile_.models().empty();
+  if (none && !no_models_told_)
+    out.push_back(AgentNote{"no_models",
+                            "ready, but nothing is served: the model server lists no models; load "
+                            "one there, or name it with --model",
+                            true});
+  no_models_told_ = none;
 }
 
 // Told of one broker as often as their number changes.

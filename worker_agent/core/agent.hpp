@@ -105,6 +105,8 @@ class Agent {
   void on_dismiss(Peer& peer, const Dismiss& dismiss, Time now, std::vector<Action>& out);
   void tick_session(Peer& peer, bool may_expire, Time now, std::vector<Action>& out);
   void note_fault(Peer& peer, Fault fault, Time now, std::vector<Action>& out);
+  void note_why(const ServerChanged& event, WorkerState before, std::vector<Action>& out) const;
+  void note_no_models(std::vector<Action>& out);
   void note_models_left_out(Peer& peer, std::vector<Action>& out);
   void note_slots(std::vector<Action>& out) const;
   void tell_all(Time now);
@@ -144,6 +146,7 @@ class Agent {
   std::uint64_t next_job_ = 1;
 
   std::string server_why_;  // what was said last of why it is as it is
+  bool no_models_told_ = false;
 
   Phase phase_ = Phase::working;
   ExitCode exit_code_ = ExitCode::drained;

@@ -37,6 +37,7 @@ class WorkerProfile {
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] WorkerState state() const;
+  [[nodiscard]] WorkerState server_state() const { return server_state_; }
   [[nodiscard]] const std::vector<ModelDescription>& models() const { return models_; }
   // By name or alias.
   [[nodiscard]] bool serves(std::string_view model) const;
