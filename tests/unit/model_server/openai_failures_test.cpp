@@ -156,15 +156,22 @@ TEST(OpenAiFailures, CutAfterAPartIsWorkerFailedServerCut) {
   }
 }
 
-TEST(OpenAiFailures, CutInARecordedStreamIsToldAtEveryByte) {
+TEST(OpenAiFailures, CutInARecordedStreamIsToldAtEveryByteBeforeItsDone) {
   const std::string answer = recorded("vllm_chat_stream");
+  const std::size_t whole = answer.find("[DONE]\n\n") + std::string{"[DONE]\n\n"}.size();
   std::size_t cut = 1;
   ReadyBench bench{[&](const SeenRequest&) { return say(answer.substr(0, cut), End::close); }};
-  for (; cut < answer.size(); cut += 7) {
+  for (; cut < whole; cut += 7) {
     const JobOutcome outcome = bench.ask(OpenAiBench::streamed());
     ASSERT_TRUE(outcome.failed) << "cut at " << cut;
     const bool out = !outcome.parts.empty();
     ASSERT_EQ(outcome.failed->code, out ? ErrorCode::worker_failed : ErrorCode::server_gone);
+    bench.events.clear();
+  }
+  for (cut = whole; cut < answer.size(); ++cut) {
+    const JobOutcome outcome = bench.ask(OpenAiBench::streamed());
+    ASSERT_TRUE(outcome.done) << "cut at " << cut;
+    ASSERT_EQ(outcome.bytes(), body_of(answer));
     bench.events.clear();
   }
 }
