@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "worker_agent/model_server/http_rules.hpp"
+#include "worker_agent/model_server/server_facts.hpp"
 #include "worker_agent/model_server/usage.hpp"
 
 namespace muster::agent {
@@ -150,15 +151,21 @@ ServerEvidence OpenAiJob::end_complete(std::vector<ServerEvent>& out) {
   }
   const std::uint64_t status = head_.status;
   const std::string said = "status " + std::to_string(status);
+  // Its body does not reach the client, which may be told no more than this sentence.
+  const auto in_its_words = [this](std::string sentence) {
+    const std::string words = error_words(collected_);
+    return words.empty() ? sentence : sentence + ": " + words;
+  };
   if (status == 502 || status == 503) {
     ServerEvidence evidence{
         .gone = true, .suspect = true, .status = status, .body = collected_, .why = said};
     fail_with_answer(ErrorCode::server_gone,
-                     "the model server is not there: it answered with " + said, out);
+                     in_its_words("the model server is not there: it answered with " + said), out);
     return evidence;
   }
   if (status == 429) {
-    fail_with_answer(ErrorCode::refused, "the model server takes nothing now: " + said, out);
+    fail_with_answer(ErrorCode::refused,
+                     in_its_words("the model server takes nothing now: " + said), out);
     return {};
   }
   if (status >= 500) {

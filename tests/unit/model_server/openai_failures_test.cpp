@@ -80,6 +80,7 @@ TEST(OpenAiFailures, UnavailableIsServerGoneWithItsBody) {
   const JobOutcome outcome = bench.outcome(id);
   ASSERT_TRUE(outcome.failed);
   EXPECT_EQ(outcome.failed->code, ErrorCode::server_gone);
+  EXPECT_EQ(outcome.failed->message, "the model server is not there: it answered with status 503");
   EXPECT_EQ(outcome.failed->meta.status, 503u);
   EXPECT_EQ(outcome.failed->body, "{}");
 }
@@ -88,7 +89,10 @@ TEST(OpenAiFailures, UnavailableWhileLoadingSetsTheStateToStarting) {
   ReadyBench bench{[](const SeenRequest&) { return say(recorded("llamacpp_loading_503")); }};
   const JobId id = bench.start(OpenAiBench::streamed());
   EXPECT_EQ(bench.state_with_end(), WorkerState::starting);
+  ASSERT_TRUE(bench.outcome(id).failed);
   EXPECT_EQ(bench.outcome(id).failed->code, ErrorCode::server_gone);
+  EXPECT_EQ(bench.outcome(id).failed->message,
+            "the model server is not there: it answered with status 503: Loading model");
 }
 
 TEST(OpenAiFailures, RefusedIsServerGone) {
@@ -111,6 +115,8 @@ TEST(OpenAiFailures, TooManyRequestsIsRefusedAndLeavesTheStateAlone) {
   const JobOutcome outcome = bench.outcome(id);
   ASSERT_TRUE(outcome.failed);
   EXPECT_EQ(outcome.failed->code, ErrorCode::refused);
+  EXPECT_EQ(outcome.failed->message,
+            "the model server takes nothing now: status 429: Rate limit reached for requests");
   EXPECT_EQ(outcome.failed->meta.status, 429u);
   EXPECT_EQ(outcome.failed->meta.retry_after, Duration{std::chrono::seconds{7}});
 }
