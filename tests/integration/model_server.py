@@ -10,6 +10,7 @@ up before its answer was complete.
 import argparse
 import asyncio
 import json
+import ssl
 
 
 def tell(event, **more):
@@ -98,8 +99,14 @@ async def main():
     parser.add_argument("--tokens", type=int, default=5)
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each word")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--certificate", help="a file; with it and its key, TLS is spoken")
+    parser.add_argument("--key", help="a file")
     options = parser.parse_args()
-    server = await asyncio.start_server(Server(options).serve, "127.0.0.1", options.port)
+    tls = None
+    if options.certificate:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(options.certificate, options.key)
+    server = await asyncio.start_server(Server(options).serve, "127.0.0.1", options.port, ssl=tls)
     tell("listening", port=server.sockets[0].getsockname()[1])
     async with server:
         await server.serve_forever()

@@ -193,7 +193,8 @@ class ModelServer(Program):
         super().__init__(name, [sys.executable, HERE / "model_server.py", *flags],
                          stream="stdout")
         self.port = self.wait_for("listening", lambda r: r["event"] == "listening")["port"]
-        self.url = f"http://127.0.0.1:{self.port}"
+        scheme = "https" if "--certificate" in flags else "http"
+        self.url = f"{scheme}://127.0.0.1:{self.port}"
 
 
 class Cluster:

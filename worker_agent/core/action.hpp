@@ -51,7 +51,7 @@ struct Exit {
 // ---- notes: for the log and nothing else ------------------------------------------------------
 
 // How it stands with one broker; `what` is a stable word: registered, unreachable, silent,
-// new_connection, asked_again, dismissed, replaced.
+// new_connection, asked_again, dismissed, replaced, models_left_out.
 struct SessionNote {
   std::string_view what;
   SessionId session;
@@ -59,7 +59,8 @@ struct SessionNote {
   bool alarming = false;  // whether it wants a person's eyes (log level warning)
 };
 
-// How it stands with the agent itself: state, slots, draining, stopping, unsaid.
+// How it stands with the agent itself: state, waiting, server, no_models, slots, draining,
+// stopping, unsaid.
 struct AgentNote {
   std::string_view what;
   std::string sentence;

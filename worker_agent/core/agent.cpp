@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "protocol/check.hpp"
+#include "worker_agent/core/header_fit.hpp"
 
 namespace muster::agent {
 namespace {
@@ -22,6 +23,15 @@ std::string seconds(Duration d) {
 
 std::string requests_text(std::size_t count) {
   return std::to_string(count) + (count == 1 ? " request" : " requests");
+}
+
+// A broker may have been restarted with other limits than it told: what is said before it tells
+// them anew keeps to the default ones as well.
+WireLimits limits_before_registered(const BrokerSession& session) {
+  WireLimits limits = session.terms().limits;
+  limits.header_bytes = std::min(limits.header_bytes, WireLimits{}.header_bytes);
+  limits.message_bytes = std::min(limits.message_bytes, WireLimits{}.message_bytes);
+  return limits;
 }
 
 }  // namespace
@@ -106,6 +116,7 @@ void Agent::on_registered(Peer& peer, const BrokerTerms& terms, Time now,
                       std::string{state_name(profile_.state())} +
                       (restarted ? "; the broker has been restarted since the last time" : ""),
                   false});
+  note_models_left_out(peer, out);
 }
 
 // What the broker asked for before it is lost for it with the session, so nobody waits for it.
@@ -113,6 +124,8 @@ void Agent::on_dismiss(Peer& peer, const Dismiss& dismiss, Time now, std::vector
   stop_jobs(requests_.jobs(peer.id), out);
   peer.outbox.clear();
   peer.session.dismissed(dismiss.code, now);
+  // It must not register again only to say goodbye.
+  if (phase_ == Phase::leaving) peer.session.leave();
   if (peer.dismissal_told == dismiss.code) return;
   peer.dismissal_told = dismiss.code;
   const bool replaced = dismiss.code == ErrorCode::replaced;
@@ -177,28 +190,64 @@ void Agent::tick_session(Peer& peer, bool may_expire, Time now, std::vector<Acti
 
 void Agent::on(const ServerChanged& event, Time now, std::vector<Action>& out) {
   const WorkerState before = profile_.state();
+  const WorkerState server_before = profile_.server_state();
   const WorkerProfile::Change change = profile_.server_changed(event);
-  if (!change.state && event.state != WorkerState::ready && event.why != server_why_) {
-    out.push_back(AgentNote{
-        "waiting", "still " + std::string{state_name(event.state)} + ": " + event.why, true});
-  }
-  server_why_ = event.why;
-  if (change.models && event.state == WorkerState::ready && event.models.empty()) {
-    out.push_back(AgentNote{"no_models",
-                            "ready, but nothing is served: the model server lists no models; load "
-                            "one there, or name it with --model",
-                            true});
-  }
-  if (!change.any()) return;
-  tell_all(now);
-  if (change.state)
+  if (change.any()) tell_all(now);
+  if (change.state) {
     out.push_back(AgentNote{"state",
                             std::string{state_name(before)} + " -> " +
                                 std::string{state_name(profile_.state())} + ": " + event.why,
                             profile_.state() == WorkerState::unhealthy});
+  } else if (event.why != server_why_) {
+    note_why(event, server_before, out);
+  }
+  server_why_ = event.why;
+  note_no_models(out);
+  if (change.models)
+    for (Peer& peer : peers_)
+      if (peer.session.state() == State::registered) note_models_left_out(peer, out);
   const bool too_few = profile_.slots() < peers_.size();
   if (change.slots || (change.state && profile_.state() == WorkerState::ready && too_few))
     note_slots(out);
+}
+
+// Of a server whose state is what it was, or means nothing any more because the worker drains.
+void Agent::note_why(const ServerChanged& event, WorkerState before,
+                     std::vector<Action>& out) const {
+  if (event.state == WorkerState::ready) {
+    out.push_back(AgentNote{"server", event.why, false});
+    return;
+  }
+  const std::string still = event.state == before ? "still " : "";
+  out.push_back(
+      AgentNote{"waiting", still + std::string{state_name(event.state)} + ": " + event.why, true});
+}
+
+void Agent::note_no_models(std::vector<Action>& out) {
+  const bool none = profile_.state() == WorkerState::ready && profile_.models().empty();
+  if (none && !no_models_told_)
+    out.push_back(AgentNote{"no_models",
+                            "ready, but nothing is served: the model server lists no models; load "
+                            "one there, or name it with --model",
+                            true});
+  no_models_told_ = none;
+}
+
+// Told of one broker as often as their number changes.
+void Agent::note_models_left_out(Peer& peer, std::vector<Action>& out) {
+  const WireLimits& limits = peer.session.terms().limits;
+  FromWorker heartbeat = profile_.heartbeat(peer.id, 0, 0);
+  fit_header(heartbeat, 0, limits);
+  const std::size_t all = profile_.models().size();
+  const std::size_t left_out = all - std::get<WorkerHeartbeat>(heartbeat).models->size();
+  if (std::exchange(peer.models_left_out, left_out) == left_out || left_out == 0) return;
+  out.push_back(SessionNote{
+      "models_left_out", peer.id,
+      std::to_string(left_out) + " of the " + std::to_string(all) +
+          " models are not told to the broker, and it sends no requests for them: it takes " +
+          std::to_string(models_told_max) + " models with " + std::to_string(aliases_told_max) +
+          " aliases of one worker, and " + std::to_string(limits.header_bytes) + " bytes of header",
+      true});
 }
 
 void Agent::note_slots(std::vector<Action>& out) const {
@@ -297,7 +346,10 @@ void Agent::leave(ExitCode code, Time until) {
   drain_until_ = time_never;
   leave_until_ = until;
   for (Peer& peer : peers_) {
-    if (peer.session.state() == State::dismissed) continue;
+    if (peer.session.state() == State::dismissed) {
+      peer.session.leave();
+      continue;
+    }
     // An outbox past its end has a broker that reads nothing, and so not this either.
     static_cast<void>(
         peer.outbox.push({Deregister{code == ExitCode::cut ? "stopped" : "drained"}, Payload{}}));
@@ -355,11 +407,13 @@ const Outgoing* Agent::next_message(SessionId session) {
   if (peer.session.register_due()) {
     peer.urgent = Outgoing{
         Register{profile_.describe(session, queue_length(session), active(peer))}, Payload{}};
+    fit_header(peer.urgent->message, 0, limits_before_registered(peer.session));
     return &*peer.urgent;
   }
   if (peer.session.heartbeat_due()) {
     peer.urgent =
         Outgoing{profile_.heartbeat(session, queue_length(session), peer.models_told), Payload{}};
+    fit_header(peer.urgent->message, 0, peer.session.terms().limits);
     return &*peer.urgent;
   }
   if (peer.session.state() != State::registered || peer.outbox.empty()) return nullptr;
@@ -370,7 +424,9 @@ void Agent::message_sent(SessionId session) {
   Peer& peer = peer_of(session);
   if (peer.session.register_due()) {
     peer.session.register_sent();
-    peer.models_told = profile_.models_version();
+    // Models that had to give way are told by the first HEARTBEAT, which has more room for them.
+    const auto& told = std::get<Register>(peer.urgent->message).info.models;
+    peer.models_told = told.size() == profile_.models().size() ? profile_.models_version() : 0;
   } else if (peer.session.heartbeat_due()) {
     peer.session.heartbeat_sent();
     peer.models_told = profile_.models_version();

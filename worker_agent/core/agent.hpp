@@ -80,7 +80,8 @@ class Agent {
     BrokerSession session;
     Outbox outbox{};
     std::optional<Outgoing> urgent{};  // REGISTER or HEARTBEAT: made when asked for, never kept
-    std::uint64_t models_told = 0;     // the models_version() that it knows
+    std::uint64_t models_told = 0;     // the models_version() that it knows; 0: none
+    std::size_t models_left_out = 0;   // how many it was last said not to be told
     std::optional<ErrorCode> dismissal_told{};
     Time fault_note_at{};
     std::uint64_t faults_unsaid = 0;
@@ -105,6 +106,9 @@ class Agent {
   void on_dismiss(Peer& peer, const Dismiss& dismiss, Time now, std::vector<Action>& out);
   void tick_session(Peer& peer, bool may_expire, Time now, std::vector<Action>& out);
   void note_fault(Peer& peer, Fault fault, Time now, std::vector<Action>& out);
+  void note_why(const ServerChanged& event, WorkerState before, std::vector<Action>& out) const;
+  void note_no_models(std::vector<Action>& out);
+  void note_models_left_out(Peer& peer, std::vector<Action>& out);
   void note_slots(std::vector<Action>& out) const;
   void tell_all(Time now);
   void stop_at_once(std::string_view why, Time now, std::vector<Action>& out);
@@ -130,8 +134,8 @@ class Agent {
   void say_error(Peer& peer, BrokerId id, ErrorCode code, std::string sentence, ErrorMeta meta = {},
                  Payload body = {});
   void say_malformed(Peer& peer, BrokerId id, std::string sentence);
-  // Empty: the broker takes a payload of that size, and there is room for it.
-  [[nodiscard]] std::string cannot_say(const Peer& peer, const Payload& payload) const;
+  // Empty where it waits for the broker now; else why it can't be said.
+  [[nodiscard]] static std::string say_part(Peer& peer, Outgoing&& part);
   [[nodiscard]] std::vector<BrokerId> active(const Peer& peer) const;
 
   [[nodiscard]] Peer& peer_of(SessionId session) { return peers_.at(session.value); }
@@ -143,6 +147,7 @@ class Agent {
   std::uint64_t next_job_ = 1;
 
   std::string server_why_;  // what was said last of why it is as it is
+  bool no_models_told_ = false;
 
   Phase phase_ = Phase::working;
   ExitCode exit_code_ = ExitCode::drained;

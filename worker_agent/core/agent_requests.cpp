@@ -1,10 +1,12 @@
 // The Agent's requests and the jobs that they are at the model server.
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "protocol/check.hpp"
 #include "worker_agent/core/agent.hpp"
+#include "worker_agent/core/header_fit.hpp"
 
 namespace muster::agent {
 namespace {
@@ -87,8 +89,6 @@ void Agent::on(PartMade&& event, Time now, std::vector<Action>& out) {
   if (!request->stream)
     return cut(peer, event.job, ErrorCode::worker_failed,
                "The model server answered in parts where one piece was asked for.", {}, now, out);
-  if (std::string why = cannot_say(peer, event.bytes); !why.empty())
-    return cut(peer, event.job, ErrorCode::worker_failed, std::move(why), {}, now, out);
 
   Chunk chunk{.id = WireId{request->id.value}, .seq = request->chunks, .meta = {}};
   if (request->chunks == 0) {
@@ -98,7 +98,8 @@ void Agent::on(PartMade&& event, Time now, std::vector<Action>& out) {
     chunk.meta.worker = profile_.name();
   }
   ++request->chunks;
-  CHECK(peer.outbox.push({std::move(chunk), std::move(event.bytes)}), "has_room() was not asked");
+  if (std::string why = say_part(peer, {std::move(chunk), std::move(event.bytes)}); !why.empty())
+    cut(peer, event.job, ErrorCode::worker_failed, std::move(why), {}, now, out);
 }
 
 void Agent::on(JobEnded&& event, Time now, std::vector<Action>& out) {
@@ -106,15 +107,14 @@ void Agent::on(JobEnded&& event, Time now, std::vector<Action>& out) {
   if (request == nullptr) return;
   Peer& peer = peer_of(request->session);
   profile_.progressed();
-  if (std::string why = cannot_say(peer, event.rest); !why.empty())
-    return cut(peer, event.job, ErrorCode::worker_failed, std::move(why), {}, now, out);
 
   Final final{.id = WireId{request->id.value}, .seq = request->chunks, .meta = {}};
   final.meta = std::move(event.meta);
   if (!final.meta.status) final.meta.status = request->status;
   if (final.meta.type.empty()) final.meta.type = request->type;
   final.meta.worker = profile_.name();
-  CHECK(peer.outbox.push({std::move(final), std::move(event.rest)}), "has_room() was not asked");
+  if (std::string why = say_part(peer, {std::move(final), std::move(event.rest)}); !why.empty())
+    return cut(peer, event.job, ErrorCode::worker_failed, std::move(why), {}, now, out);
   out.push_back(story(requests_.remove(event.job), "FINAL", now));
 }
 
@@ -122,11 +122,10 @@ void Agent::on(JobBroke&& event, Time now, std::vector<Action>& out) {
   RequestInHand* request = requests_.find(event.job);
   if (request == nullptr) return;
   Peer& peer = peer_of(request->session);
-  Payload body;
-  if (cannot_say(peer, event.body).empty()) body = std::move(event.body);
   const BrokerId id = request->id;
   out.push_back(story(requests_.remove(event.job), error_name(event.code), now));
-  say_error(peer, id, event.code, std::move(event.message), std::move(event.meta), std::move(body));
+  say_error(peer, id, event.code, std::move(event.message), std::move(event.meta),
+            std::move(event.body));
 }
 
 // ---- ends --------------------------------------------------------------------------------------
@@ -167,37 +166,46 @@ void Agent::say_malformed(Peer& peer, BrokerId id, std::string sentence) {
   say_error(peer, id, ErrorCode::bad_request, std::move(sentence), std::move(meta));
 }
 
+// Its body is the first to go where the broker does not take it, or there is no room to keep it.
 void Agent::say_error(Peer& peer, BrokerId id, ErrorCode code, std::string sentence, ErrorMeta meta,
                       Payload body) {
   meta.worker = profile_.name();
+  const WireLimits& limits = peer.session.terms().limits;
+  Outgoing error{Error{WireId{id.value}, code, std::move(sentence), std::move(meta)},
+                 std::move(body)};
+  if (error.payload.bytes() > payload_bytes_max(limits) || !peer.outbox.has_room(error))
+    error.payload = {};
+  fit_header(error.message, error.payload.bytes(), limits);
   // Dropped where a broker goes on asking and never reads (outbox.hpp).
-  static_cast<void>(peer.outbox.push(
-      {Error{WireId{id.value}, code, std::move(sentence), std::move(meta)}, std::move(body)}));
+  static_cast<void>(peer.outbox.push(std::move(error)));
 }
 
-std::string Agent::cannot_say(const Peer& peer, const Payload& payload) const {
+std::string Agent::say_part(Peer& peer, Outgoing&& part) {
   const WireLimits& limits = peer.session.terms().limits;
-  const std::uint64_t bytes = payload.bytes();
-  const std::uint64_t bytes_max =
-      std::min(limits.frame_bytes,
-               limits.message_bytes - std::min(limits.message_bytes, limits.header_bytes));
+  const std::size_t bytes = part.payload.bytes();
+  const std::size_t bytes_max = payload_bytes_max(limits);
   if (bytes > bytes_max)
     return "The answer has a piece of " + std::to_string(bytes) +
            " bytes, and the broker takes at most " + std::to_string(bytes_max) + " in one.";
-  if (!peer.outbox.has_room(bytes))
+  fit_header(part.message, bytes, limits);
+  if (!peer.outbox.has_room(part))
     return "The broker could not be reached for so long that the answers waiting for it are over " +
            std::to_string(held_bytes_max) + " bytes.";
+  CHECK(peer.outbox.push(std::move(part)), "an outbox with room takes nothing");
   return {};
 }
 
-// Everything that the broker asked for and has not been told the end of (section 6). Never more
-// than it may have at one worker, so that REGISTER stays below the limit on headers.
+// Everything that the broker asked for and has not been told the end of (section 6); what is worked
+// on first, so that where not all can be told, it is. Never more than a broker may have at one
+// worker.
 std::vector<BrokerId> Agent::active(const Peer& peer) const {
   std::vector<BrokerId> ids = requests_.ids(peer.id);
-  const std::vector<BrokerId> waiting = peer.outbox.unanswered();
-  ids.insert(ids.end(), waiting.begin(), waiting.end());
-  std::sort(ids.begin(), ids.end());
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  std::vector<BrokerId> ended = peer.outbox.unanswered();
+  std::sort(ended.begin(), ended.end());
+  ended.erase(std::unique(ended.begin(), ended.end()), ended.end());
+  const std::vector<BrokerId> in_hand = ids;  // in order
+  std::set_difference(ended.begin(), ended.end(), in_hand.begin(), in_hand.end(),
+                      std::back_inserter(ids));
   if (ids.size() > slots_max) ids.resize(slots_max);
   return ids;
 }

@@ -6,15 +6,16 @@
 #include <variant>
 
 #include "protocol/check.hpp"
+#include "worker_agent/core/header_fit.hpp"
 
 namespace muster::agent {
 namespace {
 
-// What a message weighs beside its payload: the struct, its strings, libzmq's own bookkeeping.
+// What a message weighs beside its bytes: the struct, its nodes, libzmq's own bookkeeping.
 constexpr std::size_t message_overhead = 512;
 
 std::size_t weight(const Outgoing& message) {
-  return message.payload.bytes() + message_overhead;
+  return message.payload.bytes() + header_bytes_bound(message.message) + message_overhead;
 }
 
 std::optional<BrokerId> request_of(const FromWorker& message) {
@@ -35,8 +36,8 @@ bool ends_request(const FromWorker& message) {
 
 }  // namespace
 
-bool Outbox::has_room(std::size_t payload_bytes) const {
-  return empty() || bytes_ + payload_bytes + message_overhead <= held_bytes_max;
+bool Outbox::has_room(const Outgoing& part) const {
+  return empty() || bytes_ + weight(part) <= held_bytes_max;
 }
 
 bool Outbox::push(Outgoing message) {

@@ -28,8 +28,8 @@ inline constexpr std::size_t held_bytes_end = held_bytes_max + 4 * 1024 * 1024;
 
 class Outbox {
  public:
-  // Whether a part of an answer with that many bytes may still be pushed.
-  [[nodiscard]] bool has_room(std::size_t payload_bytes) const;
+  // Whether this part of an answer may still be pushed.
+  [[nodiscard]] bool has_room(const Outgoing& part) const;
 
   // False: past held_bytes_end, and dropped. REQUIRES: an ERROR or DEREGISTER, or has_room().
   [[nodiscard]] bool push(Outgoing message);

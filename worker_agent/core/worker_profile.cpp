@@ -3,9 +3,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocol/text.hpp"
 #include "worker_agent/core/slot_split.hpp"
 
 namespace muster::agent {
+namespace {
+
+// A broker keeps no more of it (docs/protocol.md, section 6).
+constexpr std::size_t why_bytes_max = 256;
+
+}  // namespace
+
 
 WorkerProfile::WorkerProfile(const AgentOptions& options, Instance instance)
     : name_(options.name),
@@ -25,7 +33,7 @@ WorkerProfile::Change WorkerProfile::server_changed(const ServerChanged& server)
   Change change;
   const WorkerState before = state();
   server_state_ = server.state;
-  server_why_ = server.why;
+  server_why_ = cut_to(server.why, why_bytes_max);
   change.state = state() != before;
   // A server that is not there can't say what it serves: what was known of it stands, so that a
   // broker still tells "none of those that serve it is live" from "never heard of".

@@ -42,19 +42,21 @@ class WorkerProfile {
   [[nodiscard]] WorkerState state() const;
   // Why it is in that state; empty while it is ready.
   [[nodiscard]] std::string why() const;
+  [[nodiscard]] WorkerState server_state() const { return server_state_; }
+  [[nodiscard]] const std::vector<ModelDescription>& models() const { return models_; }
   // By name or alias.
   [[nodiscard]] bool serves(std::string_view model) const;
   // How many requests the model server does at once.
   [[nodiscard]] std::uint64_t slots() const { return slots_; }
   // That broker's share of them.
   [[nodiscard]] std::uint64_t slots(SessionId session) const;
-  // Rises with every change of models.
+  // Rises with every change of models; never 0.
   [[nodiscard]] std::uint64_t models_version() const { return models_version_; }
 
   // `active` as in section 6. `queue_length`: requests here that did not come from this broker.
   [[nodiscard]] WorkerDescription describe(SessionId session, std::uint64_t queue_length,
                                            std::vector<BrokerId> active) const;
-  // `models_told`: the models_version() that this broker knows.
+  // `models_told`: the models_version() that this broker knows; 0: none.
   [[nodiscard]] WorkerHeartbeat heartbeat(SessionId session, std::uint64_t queue_length,
                                           std::uint64_t models_told) const;
 

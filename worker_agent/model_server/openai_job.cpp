@@ -1,9 +1,11 @@
 #include "worker_agent/model_server/openai_job.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
 #include "worker_agent/model_server/http_rules.hpp"
+#include "worker_agent/model_server/server_facts.hpp"
 #include "worker_agent/model_server/usage.hpp"
 
 namespace muster::agent {
@@ -18,6 +20,21 @@ std::optional<Duration> retry_after(const StringMap& headers) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return std::chrono::seconds{seconds};
+}
+
+// Whether OpenAI's last event is among these: a line `data: [DONE]`. No text of an answer is one,
+// because in JSON it stands in quotes.
+bool has_done(std::string_view events) {
+  static constexpr std::string_view done = "[DONE]";
+  for (std::size_t at = events.find(done); at != std::string_view::npos;
+       at = events.find(done, at + done.size())) {
+    const std::size_t end_before = events.substr(0, at).find_last_of("\r\n");
+    const std::size_t begin = end_before == std::string_view::npos ? 0 : end_before + 1;
+    const std::string_view field = events.substr(begin, at - begin);
+    const std::string_view behind = events.substr(at + done.size(), 1);
+    if ((field == "data:" || field == "data: ") && (behind == "\r" || behind == "\n")) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -50,6 +67,7 @@ bool OpenAiJob::bytes(std::string bytes, Time now, std::vector<ServerEvent>& out
   const bool goes_on = reader_.feed(bytes, whole);
   if (!whole.empty()) {
     keep_tail(whole);
+    if (!done_at_ && has_done(whole)) done_at_ = now;
     send_part(std::move(whole), now, out);
   }
   if (goes_on) return false;
@@ -77,7 +95,26 @@ void OpenAiJob::keep_tail(std::string_view bytes) {
   if (tail_.size() > 2 * usage_tail_bytes) tail_.erase(0, tail_.size() - usage_tail_bytes);
 }
 
+Time OpenAiJob::deadline() const {
+  return std::min(clock_.deadline(), done_at_ ? *done_at_ + done_wait : time_never);
+}
+
+bool OpenAiJob::time_is_up(Time now, std::vector<ServerEvent>& out) {
+  if (now < deadline()) return false;
+  if (done_at_) {
+    finish_stream(out);
+  } else if (const auto which = clock_.expired(now)) {
+    out.emplace_back(timeout_failure(id_, *which));
+  }
+  return true;
+}
+
 ServerEvidence OpenAiJob::end(const HttpEnd& end, std::vector<ServerEvent>& out) {
+  if (done_at_) {  // the answer is whole, however its connection ends
+    finish_stream(out);
+    const bool well = end.outcome == HttpOutcome::complete;
+    return {.gone = false, .suspect = !well, .status = {}, .body = {}, .why = end.why};
+  }
   switch (end.outcome) {
     case HttpOutcome::complete:
       return end_complete(out);
@@ -104,29 +141,31 @@ ServerEvidence OpenAiJob::end(const HttpEnd& end, std::vector<ServerEvent>& out)
 
 ServerEvidence OpenAiJob::end_complete(std::vector<ServerEvent>& out) {
   if (in_parts_) {
-    std::string rest = reader_.take_rest();
-    keep_tail(rest);
     if (broke_off()) {
       const std::string why = "the connection ended before the stream's [DONE]";
       fail_cut(why, out);
       return {.gone = !part_sent_, .suspect = true, .status = {}, .body = {}, .why = why};
     }
-    PartMeta last = part_sent_ ? PartMeta{} : meta();
-    last.usage = usage_of(tail_);
-    out.emplace_back(JobDone{id_, std::move(last), std::move(rest)});
+    finish_stream(out);
     return {};
   }
   const std::uint64_t status = head_.status;
   const std::string said = "status " + std::to_string(status);
+  // Its body does not reach the client, which may be told no more than this sentence.
+  const auto in_its_words = [this](std::string sentence) {
+    const std::string words = error_words(collected_);
+    return words.empty() ? sentence : sentence + ": " + words;
+  };
   if (status == 502 || status == 503) {
     ServerEvidence evidence{
         .gone = true, .suspect = true, .status = status, .body = collected_, .why = said};
     fail_with_answer(ErrorCode::server_gone,
-                     "the model server is not there: it answered with " + said, out);
+                     in_its_words("the model server is not there: it answered with " + said), out);
     return evidence;
   }
   if (status == 429) {
-    fail_with_answer(ErrorCode::refused, "the model server takes nothing now: " + said, out);
+    fail_with_answer(ErrorCode::refused,
+                     in_its_words("the model server takes nothing now: " + said), out);
     return {};
   }
   if (status >= 500) {
@@ -139,11 +178,22 @@ ServerEvidence OpenAiJob::end_complete(std::vector<ServerEvent>& out) {
   return {};
 }
 
+void OpenAiJob::finish_stream(std::vector<ServerEvent>& out) {
+  std::string rest = reader_.take_rest();
+  keep_tail(rest);
+  PartMeta last = part_sent_ ? PartMeta{} : meta();
+  last.usage = usage_of(tail_);
+  out.emplace_back(JobDone{id_, std::move(last), std::move(rest)});
+}
+
 // Where neither a length nor chunks tell the end, the end of a process looks like the end of an
 // answer.
 bool OpenAiJob::broke_off() const {
-  return events_ && ends_with_done_ && !head_.framed && tail_.find("[DONE]") == std::string::npos &&
-         tail_.find("\"error\"") == std::string::npos;
+  const std::string_view last = reader_.rest();  // perhaps [DONE] without its blank line
+  const auto has = [&](std::string_view word) {
+    return tail_.find(word) != std::string::npos || last.find(word) != std::string_view::npos;
+  };
+  return events_ && ends_with_done_ && !head_.framed && !has("[DONE]") && !has("\"error\"");
 }
 
 void OpenAiJob::fail_cut(const std::string& why, std::vector<ServerEvent>& out) const {

@@ -8,6 +8,11 @@
 // in raw pieces. Every other answer is collected, up to `answer_bytes_max`, and goes out at its
 // end. An answer in a content coding (gzip) is not looked into: it goes out in raw pieces.
 //
+// A stream is over when its exchange ends. To clients of OpenAI's API it is over with the event
+// `data: [DONE]`: how its connection ends means nothing from there on, and where the server leaves
+// it open, the job ends well `done_wait` later. The wait is for the end of a framed answer, after
+// which the connection can be used again.
+//
 // Pure: no I/O, no clock.
 
 #include <optional>
@@ -33,6 +38,7 @@ struct ServerEvidence {
 class OpenAiJob {
  public:
   static constexpr std::size_t answer_bytes_max = std::size_t{64} * 1024 * 1024;
+  static constexpr Duration done_wait = std::chrono::seconds{1};
 
   OpenAiJob(JobId id, const RequestOptions& options, Time now)
       : id_(id),
@@ -45,13 +51,15 @@ class OpenAiJob {
   // JobDone or JobFailed is in `out`.
   void head(HttpHead head);
   [[nodiscard]] bool bytes(std::string bytes, Time now, std::vector<ServerEvent>& out);
+  [[nodiscard]] bool time_is_up(Time now, std::vector<ServerEvent>& out);
   ServerEvidence end(const HttpEnd& end, std::vector<ServerEvent>& out);
 
   // The server has been silent for three checks: to the client it is as if it had cut the answer.
   void fail_silent(std::vector<ServerEvent>& out) const;
 
   [[nodiscard]] JobId id() const { return id_; }
-  [[nodiscard]] const JobClock& clock() const { return clock_; }
+  // When time_is_up(), as things are; time_never where no time is set.
+  [[nodiscard]] Time deadline() const;
   // When something of the answer came last.
   [[nodiscard]] std::optional<Time> heard() const { return heard_; }
   void hear(Time now) { heard_ = now; }
@@ -64,6 +72,7 @@ class OpenAiJob {
             std::vector<ServerEvent>& out) const;
   void fail_with_answer(ErrorCode code, std::string message, std::vector<ServerEvent>& out);
   ServerEvidence end_complete(std::vector<ServerEvent>& out);
+  void finish_stream(std::vector<ServerEvent>& out);
   // Whether a stream that ended with its connection had not come to its end.
   [[nodiscard]] bool broke_off() const;
   void fail_cut(const std::string& why, std::vector<ServerEvent>& out) const;
@@ -73,6 +82,7 @@ class OpenAiJob {
   bool ends_with_done_;  // an operation whose streams end with `data: [DONE]`
   JobClock clock_;
   std::optional<Time> heard_;
+  std::optional<Time> done_at_;  // when the stream's [DONE] came
   HttpHead head_;
   bool in_parts_ = false;  // the answer goes out as it comes
   bool events_ = false;    // ... and is one of server-sent events

@@ -131,7 +131,7 @@ void OpenAiServer::end_question() {
 }
 
 void OpenAiServer::set_alarm(JobId id, Running& running) {
-  const Time deadline = running.job.clock().deadline();
+  const Time deadline = running.job.deadline();
   if (deadline >= running.alarm) return;
   alarms_.erase({running.alarm, id});
   running.alarm = deadline;
@@ -142,8 +142,7 @@ void OpenAiServer::ring_alarms(Time now, std::vector<ServerEvent>& out) {
   while (!alarms_.empty() && alarms_.begin()->first <= now) {
     const auto at = jobs_.find(alarms_.begin()->second);
     CHECK(at != jobs_.end(), "an alarm outlived its job");
-    if (const auto which = at->second.job.clock().expired(now)) {
-      out.emplace_back(timeout_failure(at->first, *which));
+    if (at->second.job.time_is_up(now, out)) {
       end_job(at);
       continue;
     }

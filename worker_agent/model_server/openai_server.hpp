@@ -11,7 +11,8 @@
 // `path`. At most `jobs_max` run at once; more are REFUSED.
 //
 // The three times of a request (job_clock.hpp) end it with WORKER_TIMEOUT, and its connection is
-// closed, so that the server stops working on it.
+// closed, so that the server stops working on it. So is that of a stream which stays open though
+// its last event has come (openai_job.hpp).
 //
 // A frozen server keeps its connections open and says nothing. When three checks in a row are
 // missed, jobs from whose connections nothing has come since the first of these checks began are
@@ -100,7 +101,7 @@ class OpenAiServer : public ModelServer {
   std::vector<ServerEvent> refused_;  // told at the next run()
   ServerStatus told_;
 
-  // When jobs' times run out, one entry a job that has one. An entry is never later than its job's
+  // When jobs' times are up, one entry a job that has one. An entry is never later than its job's
   // deadline, and may be earlier: then it is put back when it comes up. So a part that moves a
   // deadline costs nothing.
   std::set<std::pair<Time, JobId>> alarms_;

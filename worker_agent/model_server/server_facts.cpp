@@ -15,6 +15,8 @@ using Json = nlohmann::json;
 constexpr std::size_t nesting_max = 64;
 constexpr std::size_t version_bytes_max = 128;
 constexpr std::size_t loading_text_bytes_max = 4096;
+constexpr std::size_t error_body_bytes_max = std::size_t{64} * 1024;  // larger ones are not read
+constexpr std::string_view ellipsis = "\u2026";
 
 Json parsed(std::string_view body) {
   if (!json_nests_within(body, nesting_max)) return {};
@@ -50,6 +52,17 @@ std::optional<std::uint64_t> context_length(const Json& model) {
   if (meta == nullptr) return std::nullopt;
   if (const auto length = positive(member(*meta, "n_ctx"))) return length;
   return positive(member(*meta, "n_ctx_train"));
+}
+
+std::string words_in(std::string_view body) {
+  const Json json = parsed(body);
+  const Json* error = member(json, "error");
+  for (const Json* said : {error != nullptr ? member(*error, "message") : nullptr, error,
+                           member(json, "message"), member(json, "detail")})
+    if (said != nullptr && said->is_string()) return said->get<std::string>();
+  const std::string_view line = body.substr(0, body.find_first_of("\r\n"));
+  const bool markup = line.starts_with('<') || line.starts_with('{') || line.starts_with('[');
+  return markup || !is_header_text(line) ? std::string{} : std::string{line};
 }
 
 }  // namespace
@@ -108,6 +121,19 @@ ServerFacts read_facts(std::string_view body) {
     if (text.size() <= version_bytes_max && is_header_text(text)) facts.version = text;
   }
   return facts;
+}
+
+std::string error_words(std::string_view body) {
+  if (body.size() > error_body_bytes_max) return {};
+  std::string words = words_in(body);
+  for (char& c : words)
+    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = ' ';
+  if (words.size() <= error_words_bytes_max) return words;
+  std::size_t end = error_words_bytes_max - ellipsis.size();
+  while ((static_cast<unsigned char>(words[end]) & 0xc0) == 0x80)  // within a character
+    --end;
+  words.resize(end);
+  return words.append(ellipsis);
 }
 
 bool says_loading(std::string_view body) {

@@ -41,6 +41,12 @@ struct ServerFacts {
 
 [[nodiscard]] ServerFacts read_facts(std::string_view body);
 
+// What the body of an error says to people, in one line of UTF-8: `error.message`, `error`,
+// `message` or `detail` of a JSON object, or the first line of a plain text. Empty where there is
+// none. At most `error_words_bytes_max`; what is longer is cut, and shows it.
+inline constexpr std::size_t error_words_bytes_max = 256;
+[[nodiscard]] std::string error_words(std::string_view body);
+
 // Whether the body of a 503 says that a model is being loaded, as llama.cpp's does.
 [[nodiscard]] bool says_loading(std::string_view body);
 

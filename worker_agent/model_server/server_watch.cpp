@@ -93,8 +93,8 @@ void ServerWatch::failed(const HttpEnd& end, Time now) {
   if (end.outcome == HttpOutcome::no_connection) return wait_for_next_check(now);
   const bool lost = end.outcome == HttpOutcome::unreachable || end.outcome == HttpOutcome::closed;
   if (step_ == Step::probe) return probe_next(now);
+  if (end.outcome == HttpOutcome::late) return unanswered(now);
   if (step_ == Step::facts && !lost) return next_fact(now);
-  if (end.outcome == HttpOutcome::late) return missed(now);
   misses_ = 0;
   const bool http = end.outcome != HttpOutcome::malformed;
   down(http ? end.why : "what answers there does not speak HTTP/1.1: " + end.why, now);
@@ -103,8 +103,17 @@ void ServerWatch::failed(const HttpEnd& end, Time now) {
 void ServerWatch::timed_out(Time now) {
   asking_ = false;
   if (step_ == Step::probe) return probe_next(now);
-  if (step_ == Step::facts) return next_fact(now);
-  missed(now);
+  unanswered(now);
+}
+
+// A place that does not answer is passed over, as some servers never do at paths that they do not
+// know. Whether this one is frozen only a check tells, so that is asked before the next place, and
+// before the server is called ready.
+void ServerWatch::unanswered(Time now) {
+  if (step_ != Step::facts) return missed(now);
+  ++fact_;
+  facts_go_on_ = true;
+  ask_at_once(Step::check, now);
 }
 
 void ServerWatch::missed(Time now) {
@@ -170,6 +179,7 @@ void ServerWatch::check_answered(std::uint64_t status, std::string_view body, Ti
 }
 
 void ServerWatch::up(Time now) {
+  if (std::exchange(facts_go_on_, false)) return ask_fact(now);
   if (status_.state == WorkerState::ready && now < models_due_) return wait_for_next_check(now);
   ask_at_once(Step::models, now);
 }
@@ -211,7 +221,12 @@ void ServerWatch::facts_answered(std::uint64_t status, std::string_view body, Ti
 }
 
 void ServerWatch::next_fact(Time now) {
-  if (++fact_ == fact_paths.size()) return ready(now);
+  ++fact_;
+  ask_fact(now);
+}
+
+void ServerWatch::ask_fact(Time now) {
+  if (fact_ == fact_paths.size()) return ready(now);
   ask_at_once(Step::facts, now);
 }
 
@@ -229,6 +244,7 @@ void ServerWatch::down(const std::string& why, Time now) {
   status_.why = was_ready_ ? "the model server at " + url_ + " is lost: " + why
                            : "no answer at " + url_ + ": " + why;
   health_path_ = true;  // what comes back may be another server
+  facts_go_on_ = false;
   wait_for_next_check(now);
 }
 
@@ -239,6 +255,7 @@ void ServerWatch::unavailable(std::string_view body, Time now) {
                 (loading ? " is loading its model" : " says that it is unavailable") +
                 " (status 503)";
   health_path_ = true;
+  facts_go_on_ = false;
   wait_for_next_check(now);
 }
 

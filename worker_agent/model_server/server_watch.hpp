@@ -15,6 +15,9 @@
 //   starting    the same before it was ever ready; and while it says that it loads (503)
 //   ready       at the next check that is answered
 //
+// Only checks are missed. Where a question about slots or version is not answered in time, a check
+// decides whether the server is there, and the next place is asked only after its answer.
+//
 // After three missed checks the server is taken for frozen: silent_since() tells the start of the
 // first of them, and who has heard nothing from it since then need not wait any longer.
 //
@@ -81,7 +84,9 @@ class ServerWatch {
   void models_answered(std::uint64_t status, std::string_view body, Time now);
   void facts_answered(std::uint64_t status, std::string_view body, Time now);
   void next_fact(Time now);
+  void ask_fact(Time now);
 
+  void unanswered(Time now);
   void missed(Time now);
   void up(Time now);
   void ready(Time now);
@@ -107,6 +112,7 @@ class ServerWatch {
   Time round_began_{};         // when the check that all this is part of was asked
   std::size_t candidate_ = 0;  // in urls_, while probing
   std::size_t fact_ = 0;       // which of the places that tell of slots is asked
+  bool facts_go_on_ = false;   // ... once a check has been answered
   bool health_path_ = true;    // else /v1/models serves as the check
   Time models_due_{};
   std::size_t misses_ = 0;                 // in a row

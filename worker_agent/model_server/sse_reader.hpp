@@ -30,7 +30,8 @@ class SseReader {
   // grown over the limit: the stream is of no further use.
   [[nodiscard]] bool feed(std::string_view bytes, std::string& events);
 
-  // What came after the last whole event; the reader is empty afterwards.
+  // What came after the last whole event; once it is taken the reader is empty.
+  [[nodiscard]] std::string_view rest() const { return rest_; }
   [[nodiscard]] std::string take_rest();
 
  private:

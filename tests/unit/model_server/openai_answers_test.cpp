@@ -185,6 +185,17 @@ TEST(OpenAiAnswers, WithoutALengthEndWithTheConnection) {
   EXPECT_EQ(outcome.bytes(), "data: a\n\ndata: [DONE]\n\n");
 }
 
+TEST(OpenAiAnswers, WithoutALengthMayLackTheBlankLineOfTheirLastEvent) {
+  OpenAiBench bench{[](const SeenRequest&) {
+    return say(
+        "HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: a\n\ndata: [DONE]\n",
+        End::close);
+  }};
+  const JobOutcome outcome = bench.ask(OpenAiBench::streamed());
+  ASSERT_TRUE(outcome.done);
+  EXPECT_EQ(outcome.bytes(), "data: a\n\ndata: [DONE]\n");
+}
+
 TEST(OpenAiAnswers, WithoutALengthThatLackTheirLastEventWereCutOff) {
   OpenAiBench bench{[](const SeenRequest&) {
     return ScriptedAnswer{

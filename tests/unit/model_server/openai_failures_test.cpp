@@ -80,6 +80,7 @@ TEST(OpenAiFailures, UnavailableIsServerGoneWithItsBody) {
   const JobOutcome outcome = bench.outcome(id);
   ASSERT_TRUE(outcome.failed);
   EXPECT_EQ(outcome.failed->code, ErrorCode::server_gone);
+  EXPECT_EQ(outcome.failed->message, "the model server is not there: it answered with status 503");
   EXPECT_EQ(outcome.failed->meta.status, 503u);
   EXPECT_EQ(outcome.failed->body, "{}");
 }
@@ -88,7 +89,10 @@ TEST(OpenAiFailures, UnavailableWhileLoadingSetsTheStateToStarting) {
   ReadyBench bench{[](const SeenRequest&) { return say(recorded("llamacpp_loading_503")); }};
   const JobId id = bench.start(OpenAiBench::streamed());
   EXPECT_EQ(bench.state_with_end(), WorkerState::starting);
+  ASSERT_TRUE(bench.outcome(id).failed);
   EXPECT_EQ(bench.outcome(id).failed->code, ErrorCode::server_gone);
+  EXPECT_EQ(bench.outcome(id).failed->message,
+            "the model server is not there: it answered with status 503: Loading model");
 }
 
 TEST(OpenAiFailures, RefusedIsServerGone) {
@@ -111,6 +115,8 @@ TEST(OpenAiFailures, TooManyRequestsIsRefusedAndLeavesTheStateAlone) {
   const JobOutcome outcome = bench.outcome(id);
   ASSERT_TRUE(outcome.failed);
   EXPECT_EQ(outcome.failed->code, ErrorCode::refused);
+  EXPECT_EQ(outcome.failed->message,
+            "the model server takes nothing now: status 429: Rate limit reached for requests");
   EXPECT_EQ(outcome.failed->meta.status, 429u);
   EXPECT_EQ(outcome.failed->meta.retry_after, Duration{std::chrono::seconds{7}});
 }
@@ -156,15 +162,22 @@ TEST(OpenAiFailures, CutAfterAPartIsWorkerFailedServerCut) {
   }
 }
 
-TEST(OpenAiFailures, CutInARecordedStreamIsToldAtEveryByte) {
+TEST(OpenAiFailures, CutInARecordedStreamIsToldAtEveryByteBeforeItsDone) {
   const std::string answer = recorded("vllm_chat_stream");
+  const std::size_t whole = answer.find("[DONE]\n\n") + std::string{"[DONE]\n\n"}.size();
   std::size_t cut = 1;
   ReadyBench bench{[&](const SeenRequest&) { return say(answer.substr(0, cut), End::close); }};
-  for (; cut < answer.size(); cut += 7) {
+  for (; cut < whole; cut += 7) {
     const JobOutcome outcome = bench.ask(OpenAiBench::streamed());
     ASSERT_TRUE(outcome.failed) << "cut at " << cut;
     const bool out = !outcome.parts.empty();
     ASSERT_EQ(outcome.failed->code, out ? ErrorCode::worker_failed : ErrorCode::server_gone);
+    bench.events.clear();
+  }
+  for (cut = whole; cut < answer.size(); ++cut) {
+    const JobOutcome outcome = bench.ask(OpenAiBench::streamed());
+    ASSERT_TRUE(outcome.done) << "cut at " << cut;
+    ASSERT_EQ(outcome.bytes(), body_of(answer));
     bench.events.clear();
   }
 }

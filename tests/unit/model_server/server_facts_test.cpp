@@ -90,6 +90,33 @@ TEST(ReadFacts, TakesTheVersion) {
   EXPECT_EQ(read_facts(R"({"version":"a\nb"})").version, "");
 }
 
+TEST(ErrorWords, AreFoundWhereServersPutThem) {
+  for (const char* body :
+       {R"({"error":{"message":"too busy","type":"x"}})", R"({"error":"too busy"})",
+        R"({"object":"error","message":"too busy"})", R"({"detail":"too busy"})", "too busy",
+        "too busy\r\nmore of it\r\n", R"({"error":{"code":7},"detail":"too busy"})"})
+    EXPECT_EQ(error_words(body), "too busy") << body;
+  for (const char* body : {"", "{}", "[]", "{\"error\":", R"({"error":7,"message":[]})", "<html>",
+                           "\xff\xfe", "{\"error\":\"\xff\"}"})
+    EXPECT_EQ(error_words(body), "") << body;
+}
+
+TEST(ErrorWords, AreOneLineAndBounded) {
+  EXPECT_EQ(error_words(R"({"error":"a\nb\u0007c"})"), "a b c");
+  const std::string just(error_words_bytes_max, 'x');
+  EXPECT_EQ(error_words(just), just);
+  for (std::size_t odd = 0; odd < 4; ++odd) {
+    std::string text(odd, 'x');
+    for (int i = 0; i < 100; ++i)
+      text += "\xf0\x9f\x90\x8e";
+    const std::string words = error_words("{\"error\":\"" + text + "\"}");
+    EXPECT_LE(words.size(), error_words_bytes_max);
+    EXPECT_GT(words.size(), error_words_bytes_max - 8);
+    EXPECT_TRUE(words.ends_with("\x8e\u2026")) << words;
+  }
+  EXPECT_EQ(error_words(std::string(1024 * 1024, 'x')), "") << "not even read";
+}
+
 TEST(SaysLoading, LooksForTheWord) {
   EXPECT_TRUE(says_loading(R"({"error":{"code":503,"message":"Loading model"}})"));
   EXPECT_TRUE(says_loading("model is loading"));

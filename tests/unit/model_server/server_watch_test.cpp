@@ -257,10 +257,93 @@ TEST_F(ServerWatchTest, GoesOnWhereASlotsQuestionIsNotAnswered) {
   answer(200, models_json);
   ASSERT_EQ(question(), "/props");
   miss();
+  ASSERT_EQ(question(), "/health") << "is it there at all?";
+  answer(200);
   ASSERT_EQ(question(), "/get_server_info");
   answer(200, R"({"max_running_requests":7})");
   EXPECT_EQ(state(), WorkerState::ready);
   EXPECT_EQ(watch.status().slots, 7u);
+}
+
+TEST_F(ServerWatchTest, IsReadyWhereChecksAreAnsweredAndNoOtherQuestionIs) {
+  ASSERT_EQ(question(), "/health");
+  answer(200);
+  ASSERT_EQ(question(), "/v1/models");
+  answer(200, models_json);
+  for (const char* path : {"/props", "/get_server_info", "/server_info", "/version"}) {
+    ASSERT_EQ(question(), path);
+    miss();
+    EXPECT_EQ(state(), WorkerState::starting);
+    ASSERT_EQ(question(), "/health");
+    answer(200);
+  }
+  EXPECT_EQ(state(), WorkerState::ready);
+  EXPECT_EQ(watch.status().slots, 256u);
+}
+
+TEST_F(ServerWatchTest, IsNotReadyWhereItFreezesBeforeItHasToldItsSlots) {
+  for (const bool was_ready : {false, true}) {
+    watch = ServerWatch{{{base}, seconds{2}, seconds{5}}};
+    if (was_ready) {
+      come_up();
+      next_check();
+      refuse();
+      now = watch.next_deadline();
+    }
+    ASSERT_EQ(question(), "/health");
+    answer(200);
+    ASSERT_EQ(question(), "/v1/models");
+    answer(200, models_json);
+    ASSERT_EQ(question(), "/props");
+    miss();
+    std::vector<Time> began;
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(watch.silent_since(), std::nullopt) << "only checks count";
+      next_check();
+      began.push_back(now);
+      miss();
+      EXPECT_NE(state(), WorkerState::ready);
+    }
+    EXPECT_EQ(watch.silent_since(), began[0]);
+    now = watch.next_deadline();
+    come_up();
+  }
+}
+
+TEST_F(ServerWatchTest, AFactsQuestionWithoutAConnectionInTimeIsFollowedByACheck) {
+  for (const bool loads : {false, true}) {
+    watch = ServerWatch{{{base}, seconds{2}, seconds{5}}};
+    ASSERT_EQ(question(), "/health");
+    answer(200);
+    ASSERT_EQ(question(), "/v1/models");
+    answer(200, models_json);
+    ASSERT_EQ(question(), "/props");
+    watch.failed({HttpOutcome::late, "no connection in time"}, now);
+    ASSERT_EQ(question(), "/health");
+    if (loads) {
+      answer(503, "Loading model");
+    } else {
+      refuse();
+    }
+    EXPECT_EQ(state(), WorkerState::starting);
+    now = watch.next_deadline();
+    come_up();  // from the beginning: it may be another server now
+  }
+}
+
+TEST_F(ServerWatchTest, AnAnswerThatIsNoneIsPassedOver) {
+  ASSERT_EQ(question(), "/health");
+  answer(200);
+  ASSERT_EQ(question(), "/v1/models");
+  answer(200, models_json);
+  ASSERT_EQ(question(), "/props");
+  watch.failed({HttpOutcome::malformed, "its answer to a check is over 4 MiB"}, now);
+  ASSERT_EQ(question(), "/get_server_info");
+  watch.failed({HttpOutcome::cut, "it cut the answer off"}, now);
+  ASSERT_EQ(question(), "/server_info");
+  refuse();
+  EXPECT_EQ(state(), WorkerState::starting);
+  EXPECT_EQ(why(), "no answer at http://h:1: connection refused");
 }
 
 // ---- what jobs tell ----------------------------------------------------------------------------

@@ -166,6 +166,60 @@ TEST(AgentDrain, ADismissedAgentIsNotHeldUp) {
   EXPECT_TRUE(h.all_said<Deregister>().empty());
 }
 
+TEST(AgentDrain, ADismissedWorkerDoesNotRegisterAgainToSayGoodbye) {
+  Harness h{options_for(2)};
+  h.make_ready();
+  h.hear(first, Dismiss{ErrorCode::name_taken, "taken"});
+  h.writable[1] = false;  // holds up the exit
+  h.beating[1] = true;
+  h.step(StopAsked{});
+  h.clear();
+  h.advance(10s);
+  h.step(Connected{first});
+  EXPECT_FALSE(h.exit_code());
+  EXPECT_TRUE(h.said.empty()) << "without a session there is nothing to end";
+  h.writable[1] = true;
+  h.flush();
+  EXPECT_EQ(h.all_said<Deregister>(second).size(), 1u);
+  h.step(Tick{true});
+  EXPECT_EQ(h.exit_code(), ExitCode::drained);
+}
+
+TEST(AgentDrain, AWorkerThatIsDismissedWhileItLeavesStaysAway) {
+  Harness h{options_for(2)};
+  h.make_ready();
+  h.writable = {false, false};
+  h.beating = {true, true};
+  h.step(StopAsked{});
+  h.hear(first, Dismiss{ErrorCode::bad_request, "go away"});
+  EXPECT_EQ(h.notes(), (Words{"draining", "dismissed!"}));
+  h.clear();
+  h.writable[0] = true;
+  h.advance(10s);
+  h.step(Connected{first});
+  EXPECT_TRUE(h.said.empty());
+  h.writable[1] = true;
+  h.flush();
+  h.step(Tick{true});
+  EXPECT_EQ(h.exit_code(), ExitCode::drained);
+}
+
+TEST(AgentDrain, WhoIsRegisteringWhenTheWorkerLeavesHearsGoodbyeToo) {
+  Harness h{options_for(1)};
+  h.step(Connected{first});
+  h.hear(first, Dismiss{ErrorCode::name_taken, "taken"});
+  h.said.clear();
+  while (h.all_said<Register>().empty())
+    h.advance(h.agent.next_deadline() - h.now());
+  h.step(StopAsked{});
+  EXPECT_FALSE(h.exit_code());
+  EXPECT_TRUE(h.all_said<Deregister>().empty());
+  h.hear(first, Registered{terms_of()});
+  EXPECT_EQ(h.all_said<Deregister>().size(), 1u);
+  h.step(Tick{true});
+  EXPECT_EQ(h.exit_code(), ExitCode::drained);
+}
+
 TEST(AgentDrain, AfterGoodbyeNothingIsSaid) {
   Harness h{options_for(2)};
   h.make_ready();

@@ -240,7 +240,7 @@ TEST(BrokerSession, HoldsWhatItHasToSayUntilRegistered) {
   ASSERT_EQ(h.said.size(), 1u);
   // 12 is done, but the broker has not been told so yet.
   EXPECT_EQ(h.all_said<Register>()[0]->info.active,
-            (std::vector{BrokerId{11}, BrokerId{12}, BrokerId{13}}));
+            (std::vector{BrokerId{11}, BrokerId{13}, BrokerId{12}}));
   h.clear();
   h.hear(first, Registered{terms_of()});
   ASSERT_FALSE(h.said.empty());

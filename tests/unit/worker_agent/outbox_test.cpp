@@ -63,10 +63,10 @@ TEST(Outbox, TellsWhoseEndWaits) {
 
 TEST(Outbox, PartsStopAtOneBoundAndErrorsAtAnother) {
   Outbox outbox;
-  EXPECT_TRUE(outbox.has_room(held_bytes_max * 2)) << "one alone is bounded by the protocol";
+  EXPECT_TRUE(outbox.has_room(chunk(1, 0, held_bytes_max * 2))) << "one alone: by the protocol";
   ASSERT_TRUE(outbox.push(chunk(1, 0, held_bytes_max - 2048)));
-  EXPECT_TRUE(outbox.has_room(100));
-  EXPECT_FALSE(outbox.has_room(2000));
+  EXPECT_TRUE(outbox.has_room(chunk(2, 0, 100)));
+  EXPECT_FALSE(outbox.has_room(chunk(2, 0, 2000)));
   std::size_t errors = 0;
   while (errors < 100'000 && outbox.push(error_of(2 + errors)))
     ++errors;
@@ -76,6 +76,20 @@ TEST(Outbox, PartsStopAtOneBoundAndErrorsAtAnother) {
   outbox.clear();
   EXPECT_EQ(outbox.bytes(), 0u);
   EXPECT_TRUE(outbox.push(final_of(1)));
+}
+
+TEST(Outbox, CountsWhatAHeaderHoldsToo) {
+  Outbox outbox;
+  Chunk heavy{WireId{1}, 0, {}};
+  heavy.meta.headers["x-long"] = std::string(60'000, 'x');
+  ASSERT_TRUE(outbox.push({heavy, {}}));
+  EXPECT_GT(outbox.bytes(), 60'000u);
+  std::size_t held = 1;
+  for (; held < 5000 && outbox.has_room({heavy, {}}); ++held)
+    ASSERT_TRUE(outbox.push({heavy, {}}));
+  EXPECT_LE(held, held_bytes_max / 60'000);
+  outbox.discard(BrokerId{1});
+  EXPECT_EQ(outbox.bytes(), 0u);
 }
 
 }  // namespace
