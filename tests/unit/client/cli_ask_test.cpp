@@ -1,13 +1,11 @@
-// `muster ask` and the command line, without a broker.
+// `muster ask` without a broker: what it sends, and what it makes of what comes back.
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "tools/cli/answer_json.hpp"
 #include "tools/cli/answer_reader.hpp"
-#include "tools/cli/command_line.hpp"
 #include "tools/cli/sse_reader.hpp"
 
 namespace muster::cli {
@@ -15,100 +13,6 @@ namespace {
 
 using Json = nlohmann::json;
 using Events = std::vector<SseEvent>;
-
-// ---- the command line -------------------------------------------------------------------------
-
-template <class Options>
-Options parse(std::vector<std::string> arguments) {
-  auto parsed = parse_command_line(std::move(arguments));
-  if (const auto* stopped = std::get_if<Stopped>(&parsed)) {
-    ADD_FAILURE() << stopped->out << stopped->err;
-    return {};
-  }
-  const auto* options = std::get_if<Options>(&std::get<Command>(parsed));
-  if (options == nullptr) {
-    ADD_FAILURE() << "another command";
-    return {};
-  }
-  return *options;
-}
-
-Stopped stopped(std::vector<std::string> arguments) {
-  auto parsed = parse_command_line(std::move(arguments));
-  const auto* stop = std::get_if<Stopped>(&parsed);
-  if (stop == nullptr) {
-    ADD_FAILURE() << "was taken";
-    return {};
-  }
-  return *stop;
-}
-
-TEST(CliCommandLine, ReadsAQuestionWithAllItsOptions) {
-  const auto ask = parse<AskOptions>(
-      {"ask", "--model", "llama", "--system", "Be short.", "--max-tokens", "7", "--temperature",
-       "0.5", "--timeout", "90s", "--no-stream", "--json", "--broker", "tcp://there:1", "Why?"});
-  EXPECT_EQ(ask.model, "llama");
-  EXPECT_EQ(ask.system, "Be short.");
-  EXPECT_EQ(ask.max_tokens, 7u);
-  EXPECT_EQ(ask.temperature, 0.5);
-  EXPECT_EQ(ask.broker.timeout, client::Milliseconds{90'000});
-  EXPECT_FALSE(ask.stream);
-  EXPECT_TRUE(ask.json);
-  EXPECT_FALSE(ask.completion);
-  EXPECT_EQ(ask.broker.endpoint, "tcp://there:1");
-  EXPECT_EQ(ask.prompt, "Why?");
-}
-
-TEST(CliCommandLine, HasDefaults) {
-  const auto ask = parse<AskOptions>({"ask", "-"});
-  EXPECT_EQ(ask.prompt, "-");
-  EXPECT_TRUE(ask.stream);
-  EXPECT_FALSE(ask.max_tokens);
-  EXPECT_FALSE(ask.temperature);
-  EXPECT_FALSE(ask.broker.timeout);
-  EXPECT_EQ(ask.broker.endpoint, "tcp://127.0.0.1:5555");
-}
-
-TEST(CliCommandLine, TakesTheBrokerBeforeAndBehindTheCommandAndFromTheEnvironment) {
-  EXPECT_EQ(parse<ModelsOptions>({"--broker", "ipc://a", "models"}).broker.endpoint, "ipc://a");
-  EXPECT_EQ(parse<WorkersOptions>({"workers", "--broker", "ipc://a"}).broker.endpoint, "ipc://a");
-  ::setenv("MUSTER_BROKER", "ipc://from-environment", 1);
-  EXPECT_EQ(parse<StatusOptions>({"status", "--json"}).broker.endpoint, "ipc://from-environment");
-  EXPECT_EQ(parse<StatusOptions>({"status", "--broker", "ipc://a"}).broker.endpoint, "ipc://a");
-  ::unsetenv("MUSTER_BROKER");
-}
-
-TEST(CliCommandLine, SaysWhatIsWrongAndExitsWithTwo) {
-  const std::vector<std::vector<std::string>> wrong = {
-      {},
-      {"dance"},
-      {"ask"},
-      {"ask", "--max-tokens", "0", "x"},
-      {"ask", "--max-tokens", "many", "x"},
-      {"ask", "--temperature", "-1", "x"},
-      {"ask", "--timeout", "30", "x"},
-      {"ask", "--timeout", "0s", "x"},
-      {"ask", "--completion", "--system", "s", "x"},
-      {"models", "--wrong"}};
-  for (const auto& arguments : wrong) {
-    const Stopped stop = stopped(arguments);
-    EXPECT_EQ(stop.exit_code, ExitCode::usage);
-    EXPECT_FALSE(stop.err.empty());
-  }
-}
-
-TEST(CliCommandLine, HelpsWithExamplesAndExitCodes) {
-  const Stopped help = stopped({"--help"});
-  EXPECT_EQ(help.exit_code, ExitCode::ok);
-  EXPECT_NE(help.out.find("Exit codes:"), std::string::npos);
-  for (const char* command : {"ask", "models", "workers", "status"}) {
-    const Stopped own = stopped({command, "--help"});
-    EXPECT_EQ(own.exit_code, ExitCode::ok);
-    EXPECT_NE(own.out.find(std::string{"muster "} + command), std::string::npos);
-    EXPECT_NE(own.out.find("Examples:"), std::string::npos);
-  }
-  EXPECT_EQ(stopped({"--version"}).out, "muster " MUSTER_VERSION "\n");
-}
 
 // ---- the question -----------------------------------------------------------------------------
 
