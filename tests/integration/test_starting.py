@@ -5,8 +5,8 @@ import json
 import socket
 import unittest
 
-from muster_processes import (ANY_PORT, JSON_LOG, Agent, Broker, Cluster, ModelServer, folder, run,
-                              settings, wait_until)
+from muster_processes import (ANY_PORT, JSON_LOG, Agent, Broker, Cluster, ModelServer, folder,
+                              muster, run, settings, wait_until)
 
 
 def free_port():
@@ -104,6 +104,17 @@ class Endpoints(unittest.TestCase):
         answer = run("muster-agent", "--demo", "--broker", "nonsense")
         self.assertNotEqual(0, answer.returncode)
         self.assertIn("nonsense", answer.stderr)
+
+
+class TheWrongSide(unittest.TestCase):
+    def test_a_client_at_the_backend_is_told_so_at_once(self):
+        with Cluster() as cluster:
+            backend = cluster.broker.backend
+            for command in (["status"], ["ask", "--model", "echo", "hello"]):
+                answer = muster(*command, "--timeout", "10m", broker=backend)
+                self.assertEqual(1, answer.returncode, answer)
+                self.assertIn(f"what answers at {backend} is a broker's backend", answer.stderr)
+                self.assertEqual(1, answer.stderr.count("\n"), answer.stderr)
 
 
 class Waiting(unittest.TestCase):

@@ -189,6 +189,10 @@ TEST(CliErrors, AreOneSentenceWithAllThatIsKnownAndWhereToLook) {
   EXPECT_NE(describe(error).find("`muster models`"), std::string::npos);
   error.reason = "none_live";
   EXPECT_NE(describe(error).find("`muster workers`"), std::string::npos);
+  error = {.kind = client::ErrorKind::unreachable, .name = "UNREACHABLE", .retryable = true};
+  EXPECT_NE(describe(error).find("check that muster-broker runs"), std::string::npos);
+  error.retryable = false;  // something else is there
+  EXPECT_EQ(describe(error).find("check that muster-broker runs"), std::string::npos);
 }
 
 }  // namespace

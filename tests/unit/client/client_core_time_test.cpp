@@ -181,7 +181,7 @@ TEST(ClientCoreTime, AnyWordOfTheBrokerIsASignOfLife) {
   bench.ask(1, 60s);
   for (int i = 0; i < 5; ++i) {
     bench.pass(2s);
-    bench.step(BrokerFault{FaultReason::unknown_type});
+    bench.fault(FaultReason::unknown_type);
     bench.pass(2s);
     bench.chunk(99, 0);
   }
