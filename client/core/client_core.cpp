@@ -15,6 +15,9 @@ constexpr std::size_t send_burst_max = 100;
 constexpr Duration retry_pause_min = std::chrono::milliseconds{5};
 constexpr Duration retry_pause_max = std::chrono::milliseconds{100};
 
+// A gap between two Ticks of up to this is no pause of this process, however short the interval.
+constexpr Duration pause_min = std::chrono::milliseconds{100};
+
 // However short a broker says its interval is.
 constexpr Duration beat_min = std::chrono::milliseconds{10};
 
@@ -275,8 +278,9 @@ void ClientCore::on(EndpointRefused&& event, Time, Actions& out) {
 void ClientCore::on(Tick&&, Time now, Actions& out) {
   const Duration gap = now - last_tick_;
   last_tick_ = now;
-  if (gap > std::max<Duration>(beat() * 3 / 2, std::chrono::milliseconds{100}))
+  if (gap > std::max<Duration>(beat() * 3 / 2, pause_min)) {
     silent_since_ = std::min(now, silent_since_ + gap);
+  }
 
   end_late(now, out);
   if (waiting() && now - silent_since_ >= options_.expiry()) {
