@@ -140,6 +140,36 @@ TEST(CliAnswer, AnEventThatIsNoJsonIsAnError) {
   EXPECT_TRUE(reader.error());
 }
 
+TEST(CliAnswer, HalfACharacterIsShownAsSuchAndEndsNothing) {
+  const std::pair<const char*, const char*> contents[] = {
+      {R"(a\ud83d\ude00b)",
+       "a\xf0\x9f\x98\x80"
+       "b"},
+      {R"(a\ud83d)", "a\xef\xbf\xbd"},
+      {R"(\ude00b)",
+       "\xef\xbf\xbd"
+       "b"},
+      {R"(\uD83D\uD83D\uDE00)", "\xef\xbf\xbd\xf0\x9f\x98\x80"},
+      {R"(\ude00\ud83d\n)", "\xef\xbf\xbd\xef\xbf\xbd\n"},
+      {R"(\\ud83d \ud83d)", "\\ud83d \xef\xbf\xbd"},
+      {R"(\\\ud83d\\)", "\\\xef\xbf\xbd\\"}};
+  for (const auto& [content, text] : contents) {
+    AnswerReader reader(false);
+    const std::string event = R"({"choices":[{"text":")" + std::string{content} + R"("}]})";
+    EXPECT_EQ(reader.take("data: " + event + "\n\n", 200, events_type), text) << content;
+    EXPECT_EQ(reader.take("data: {\"choices\":[{\"text\":\"on\"}]}\n\n", {}, ""), "on");
+    EXPECT_FALSE(reader.error()) << content;
+    AnswerReader json(true);
+    EXPECT_EQ(json.take("data: " + event + "\n\n", 200, events_type), event + "\n");
+    EXPECT_FALSE(json.error()) << content;
+  }
+  for (const char* broken : {R"({"text":"\ud83)", R"({"text":"\ud83d)", R"({"text":"\ud83d\)"}) {
+    AnswerReader reader(false);
+    EXPECT_EQ(reader.take(std::string{"data: "} + broken + "\n\n", 200, events_type), "");
+    EXPECT_TRUE(reader.error()) << broken;
+  }
+}
+
 TEST(CliAnswer, ReadsAWholeBodyAtItsEnd) {
   AnswerReader reader(false);
   EXPECT_EQ(reader.take("{\"choices\":[{\"message\":{\"con", 200, "application/json"), "");
@@ -170,6 +200,57 @@ TEST(CliAnswer, ARefusalOfTheServerIsAnError) {
     EXPECT_EQ(reader.finish(), "");
     EXPECT_EQ(reader.error(), message);
     EXPECT_EQ(reader.status(), 404u);
+  }
+}
+
+TEST(CliAnswer, AStatusThatIsNoSuccessIsAnError) {
+  for (const std::uint64_t status : {101u, 199u, 300u, 301u, 304u, 399u, 400u, 500u}) {
+    for (const char* type : {"text/html", events_type}) {
+      AnswerReader reader(false);
+      EXPECT_EQ(reader.take("", status, type), "");
+      EXPECT_EQ(reader.finish(), "");
+      ASSERT_TRUE(reader.error()) << status << " " << type;
+      EXPECT_EQ(reader.error()->find("points to another place") != std::string::npos,
+                status >= 300 && status < 400)
+          << status;
+    }
+  }
+  AnswerReader json(true);
+  EXPECT_EQ(json.take("<a>moved</a>", 301, "text/html"), "");
+  EXPECT_EQ(json.finish(), "<a>moved</a>");
+  EXPECT_TRUE(json.error());
+}
+
+TEST(CliAnswer, KnowsWhetherThereWasAnything) {
+  struct Case {
+    std::uint64_t status;
+    const char* type;
+    const char* bytes;
+    bool heard;
+    bool said;
+    bool said_as_json;
+  };
+  const Case cases[] = {
+      {204, "", "", false, false, false},
+      {200, "application/json", "", false, false, false},
+      {200, events_type, "", false, false, false},
+      {200, events_type, "data: [DONE]\n\n", true, false, false},
+      {200, events_type, "data: {\"choices\":[{\"delta\":{}}]}\n\n", true, false, true},
+      {200, events_type, "data: {\"choices\":[{\"text\":\"a\"}]}\n\n", true, true, true},
+      {200, "application/json", "{\"choices\":[{\"text\":\"\"}]}", true, false, true},
+      {200, "text/plain", "a", true, true, true},
+  };
+  for (const Case& each : cases) {
+    for (const bool json : {false, true}) {
+      AnswerReader reader(json);
+      std::string all = reader.take(each.bytes, each.status, each.type);
+      all += reader.take("", {}, "");
+      all += reader.finish();
+      EXPECT_FALSE(reader.error()) << each.bytes;
+      EXPECT_EQ(reader.has_heard(), each.heard) << each.bytes;
+      EXPECT_EQ(reader.has_said(), json ? each.said_as_json : each.said) << each.bytes;
+      EXPECT_EQ(reader.has_said(), !all.empty()) << each.bytes;
+    }
   }
 }
 
