@@ -1,4 +1,6 @@
-"""What `muster ask` makes of answers that are no text, as a worker of the test's own gives them."""
+"""What `muster` makes of answers that are no text, as a worker of the test's own gives them, and of
+an output that takes none.
+"""
 
 import json
 import subprocess
@@ -61,6 +63,20 @@ class OddAnswers(unittest.TestCase):
             event("well "), event(HALVES[0]), event(HALVES[1]), event(f" {FACE}")))
         self.assertEqual((0, "well \N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}"
                           " \N{GRINNING FACE}\n", ""), answer)
+
+
+class Output(unittest.TestCase):
+    def test_an_output_that_takes_nothing_is_a_failure_and_told(self):
+        with Cluster() as cluster, open("/dev/full", "w", encoding="utf-8") as full:
+            cluster.agent("demo", "--demo")
+            for command in (["workers"], ["status", "--json"], ["ask", "hello"]):
+                answer = subprocess.run(
+                    [BIN / "muster", "--broker", cluster.broker.frontend, *command], check=False,
+                    stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True,
+                    timeout=SOON)
+                self.assertEqual(
+                    (1, "muster: standard output can't be written: No space left on device\n"),
+                    (answer.returncode, answer.stderr), command)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,11 @@ may take 10 minutes, or what the broker allows; a broker that is not there is gi
 
 constexpr const char* models_examples = R"(Examples:
   muster models
-  muster models --json | jq -r '.models[].name')";
+  muster models --json | jq -r '.models[].name'
+
+WORKERS is how many serve the model, READY how many of them take requests. FREE SLOTS is how many
+requests these could begin now, QUEUED how many wait for a slot. `muster ask --model` takes an alias
+as well as a name.)";
 
 constexpr const char* workers_examples = R"(Examples:
   muster workers
@@ -57,7 +61,10 @@ have gone within the last hour are shown, too.)";
 
 constexpr const char* status_examples = R"(Examples:
   muster status
-  muster --broker tcp://10.0.0.7:5555 status --json | jq .errors)";
+  muster --broker tcp://10.0.0.7:5555 status --json | jq .errors
+
+What is counted is counted from the broker's start: `errors` that clients were sent, by name, and
+`faults`, which are messages that could not be read, by who sent them and by what was wrong.)";
 
 constexpr const char* shared_help =
     "--broker, --timeout, --config and --set are taken too: see muster --help.";
@@ -96,7 +103,6 @@ class Parser {
     app_.set_help_flag("-h,--help", "this text");
     app_.set_version_flag("--version", "muster " MUSTER_VERSION, "which version this is");
     app_.get_formatter()->label("SUBCOMMAND", "COMMAND");
-    app_.get_formatter()->label("Subcommands", "Commands");
     app_.footer(footer());
     app_.require_subcommand(0, 1);
     flags_.add(app_, {"-b,--broker", "client.broker", "ENDPOINT",
@@ -145,6 +151,7 @@ class Parser {
   CLI::App* add_command(const std::string& name, const std::string& description,
                         const std::string& notes) {
     CLI::App* command = app_.add_subcommand(name, description);
+    command->group("Commands");
     command->fallthrough();  // so that --broker may stand behind the command, too
     command->footer(notes + "\n\n" + shared_help);
     return command;

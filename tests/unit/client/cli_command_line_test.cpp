@@ -129,8 +129,9 @@ TEST(CliCommandLine, SaysWhatIsWrongAndWhereToLook) {
 TEST(CliCommandLine, HelpsWithExamplesKeysAndExitCodes) {
   const Stopped help = stopped({"--help"});
   EXPECT_EQ(help.exit_code, ExitCode::ok);
-  for (const char* part : {"Exit codes:", "Examples:", "--config FILE", "--set SECTION.KEY=VALUE",
-                           "client.timeout", "(\"0s\")", "MUSTER_BROKER"}) {
+  for (const char* part :
+       {"[OPTIONS] [COMMAND]", "\nCommands:", "Exit codes:", "Examples:", "--config FILE",
+        "--set SECTION.KEY=VALUE", "client.timeout", "(\"0s\")", "MUSTER_BROKER"}) {
     EXPECT_NE(help.out.find(part), std::string::npos) << part;
   }
   std::string all = help.out;
