@@ -190,7 +190,7 @@ class Client::Impl {
       if (decoded) {
         step(BrokerSaid{std::move(decoded->message), std::move(incoming_.payload)}, now);
       } else {
-        step(BrokerFault{decoded.error().reason}, now);
+        step(BrokerFault{std::move(decoded.error())}, now);
       }
     }
     return true;

@@ -4,34 +4,26 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <functional>
 #include <ostream>
+#include <utility>
 
 namespace muster::config {
 namespace {
 
-// An option of CLI11 that keeps what it is given, as it is given, however often.
-CLI::Option* add_option(CLI::App& app, const std::string& name, const std::string& value,
-                        const std::string& help) {
-  return app
-      .add_option(
-          name, [](const CLI::results_t&) { return true; }, help)
-      ->type_name(value)
-      ->take_all();
+// An option of CLI11 that hands over what it is given, as it is given, however often, at once.
+void add_option(CLI::App& app, const std::string& name, const std::string& value,
+                const std::string& help, std::function<void(const std::string&)> take) {
+  const auto take_first = [take = std::move(take)](const CLI::results_t& results) {
+    take(results.front());
+    return true;
+  };
+  app.add_option(name, take_first, help)->type_name(value)->take_all()->trigger_on_parse();
 }
 
-CLI::Option* add_flag(CLI::App& app, const std::string& name, const std::string& help) {
-  return app.add_flag(name, help);
-}
-
-// "--name=" is "--name" with an empty value; CLI11 would take the next argument for it.
-std::vector<std::string> with_empty_values(const std::vector<std::string>& arguments) {
-  std::vector<std::string> result;
-  for (const std::string& argument : arguments) {
-    const bool flag = argument.starts_with("--") && argument.find('=') == argument.size() - 1;
-    result.push_back(flag ? argument.substr(0, argument.size() - 1) : argument);
-    if (flag) result.emplace_back();
-  }
-  return result;
+void add_flag(CLI::App& app, const std::string& name, const std::string& help,
+              std::function<void()> take) {
+  app.add_flag_callback(name, std::move(take), help)->trigger_on_parse();
 }
 
 std::string list_of_keys(const Schema& schema) {
@@ -46,11 +38,8 @@ std::string list_of_keys(const Schema& schema) {
 }
 
 std::string footer(const Program& program) {
-  return "Examples:\n" + program.examples +
-         "\nKeys of FILE and --set, with their defaults (in the environment log.level is "
-         "MUSTER_LOG__LEVEL):\n" +
-         list_of_keys(program.schema) +
-         "\nFlags and --set win over the environment, that over the file, that over the defaults."
+  return "Examples:\n" + program.examples + "\n" +
+         keys_help(program.schema, "log.level is MUSTER_LOG__LEVEL") +
          "\nDurations are written \"250ms\", \"3s\", \"5m\", \"1h\", sizes \"64KiB\", \"2GiB\", "
          "lists a,b."
          "\n\nExit codes:\n"
@@ -62,21 +51,15 @@ std::string footer(const Program& program) {
 // One command line: what CLI11 has to be told, and what comes of it.
 class Parser {
  public:
-  explicit Parser(const Program& program) : program_(program), app_(program.summary, program.name) {
+  explicit Parser(const Program& program) : app_(program.summary, program.name) {
     app_.set_help_flag("-h,--help", "this text");
     app_.set_version_flag("--version", program.name + " " + MUSTER_VERSION,
                           "which version this is");
     app_.footer(footer(program));
     app_.allow_extras();
-    for (const Flag& flag : program.flags) {
-      flag_options_.push_back(flag.fixed ? add_flag(app_, flag.name, flag.help)
-                                         : add_option(app_, flag.name, flag.value, flag.help));
-    }
-    config_ = add_option(app_, "--config", "FILE", "read this configuration file");
-    set_ = add_option(app_, "--set", "SECTION.KEY=VALUE", "set one key; as often as needed");
-    check_ = add_flag(app_, "--check-config", "say what is wrong with the configuration, and end");
-    print_ = add_flag(app_, "--print-config",
-                      "print every effective value and where it came from, and end");
+    for (const Flag& flag : program.flags)
+      flags_.add(app_, flag);
+    flags_.add_shared(app_);
   }
 
   // The error is what --help and --version print, or a sentence on what is wrong: the exit code
@@ -95,21 +78,14 @@ class Parser {
     } catch (const CLI::CallForVersion& version) {
       return failure(Ended{exit_ok, std::string(version.what()) + "\n"});
     } catch (const CLI::Error& error) {
-      return failure(Ended{exit_configuration, error.what()});
+      return wrong(error.what());
     }
-    if (!app_.remaining().empty()) return wrong(unknown(app_.remaining().front()));
-    if (config_->results().size() > 1) return wrong("--config is there twice; one file is read");
-    CommandLine line;
-    if (*config_) line.sources.file = config_->results().front();
-    line.check_config = !check_->empty();
-    line.print_config = !print_->empty();
-    if (auto settings = settings_in_order()) {
-      line.sources.settings = std::move(*settings);
-    } else {
-      return wrong("--set takes SECTION.KEY=VALUE, like --set log.level=debug; found " +
-                   in_quotes(settings.error()));
+    if (!app_.remaining().empty()) {
+      return wrong(unknown_argument({&app_}, app_.remaining().front()));
     }
-    return line;
+    auto line = flags_.command_line();
+    if (!line) return wrong(std::move(line.error()));
+    return std::move(line).value();
   }
 
  private:
@@ -117,55 +93,95 @@ class Parser {
     return failure(Ended{exit_configuration, std::move(what)});
   }
 
-  std::string unknown(const std::string& argument) const {
-    const std::string name = argument.substr(0, argument.find('='));
-    std::string nearest;
-    std::size_t least = 3;  // letters at most that may differ
-    for (const CLI::Option* option : app_.get_options()) {
-      const std::string known = option->get_name(false, true);
+  CLI::App app_;
+  KeyFlags flags_{"log.level=debug"};
+};
+
+}  // namespace
+
+void KeyFlags::add(CLI::App& app, const Flag& flag) {
+  const auto take = [this, key = flag.key,
+                     said = flag.name.substr(flag.name.find("--"))](const std::string& value) {
+    line_.sources.settings.push_back({key, value, said});
+  };
+  if (flag.fixed) {
+    add_flag(app, flag.name, flag.help, [take, fixed = *flag.fixed] { take(fixed); });
+  } else {
+    add_option(app, flag.name, flag.value, flag.help, take);
+  }
+}
+
+void KeyFlags::add_shared(CLI::App& app) {
+  add_option(app, "--config", "FILE", "read this configuration file",
+             [this](const std::string& file) { files_.push_back(file); });
+  add_option(app, "--set", "SECTION.KEY=VALUE", "set one key; as often as needed",
+             [this](const std::string& text) {
+               const std::size_t equals = text.find('=');
+               if (equals != std::string::npos && equals != 0) {
+                 line_.sources.settings.push_back(
+                     {text.substr(0, equals), text.substr(equals + 1), "--set"});
+               } else if (!no_setting_) {
+                 no_setting_ = text;
+               }
+             });
+  add_flag(app, "--check-config", "say what is wrong with the configuration, and end",
+           [this] { line_.check_config = true; });
+  add_flag(app, "--print-config", "print every effective value and where it came from, and end",
+           [this] { line_.print_config = true; });
+}
+
+Result<CommandLine> KeyFlags::command_line() const {
+  if (files_.size() > 1) return failure("--config is there twice; one file is read");
+  if (no_setting_) {
+    return failure("--set takes SECTION.KEY=VALUE, like --set " + example_ + "; found " +
+                   in_quotes(*no_setting_));
+  }
+  CommandLine line = line_;
+  if (!files_.empty()) line.sources.file = files_.front();
+  return line;
+}
+
+std::vector<std::string> with_empty_values(const std::vector<std::string>& arguments) {
+  std::vector<std::string> result;
+  bool flags_may_come = true;
+  for (const std::string& argument : arguments) {
+    if (argument == "--") flags_may_come = false;
+    const bool flag =
+        flags_may_come && argument.starts_with("--") && argument.find('=') == argument.size() - 1;
+    result.push_back(flag ? argument.substr(0, argument.size() - 1) : argument);
+    if (flag) result.emplace_back();
+  }
+  return result;
+}
+
+std::string unknown_argument(const std::vector<const CLI::App*>& apps,
+                             const std::string& argument) {
+  if (!argument.starts_with('-')) {
+    return "found " + in_quotes(argument) + ", which belongs to no flag";
+  }
+  const std::string name = argument.substr(0, argument.find('='));
+  std::string nearest;
+  std::size_t least = 3;  // letters at most that may differ
+  for (const CLI::App* app : apps) {
+    for (const CLI::Option* option : app->get_options()) {
+      const std::string known = option->get_name();
+      if (!known.starts_with('-')) continue;
       const std::size_t distance = name.size() < 32 ? edit_distance(name, known) : least;
       if (distance < least) {
         least = distance;
         nearest = known;
       }
     }
-    if (!argument.starts_with('-')) {
-      return "found " + in_quotes(argument) + ", which belongs to no flag";
-    }
-    return "there is no flag " + in_quotes(name) +
-           (nearest.empty() ? std::string() : "; did you mean " + nearest + "?");
   }
+  return "there is no flag " + in_quotes(name) +
+         (nearest.empty() ? std::string() : "; did you mean " + nearest + "?");
+}
 
-  // The error is the first --set that is no setting.
-  Result<std::vector<Setting>> settings_in_order() const {
-    std::vector<Setting> settings;
-    std::map<const CLI::Option*, std::size_t> taken;
-    for (const CLI::Option* option : app_.parse_order()) {
-      const std::string value = option->results()[taken[option]++];
-      if (option == set_) {
-        const std::size_t equals = value.find('=');
-        if (equals == std::string::npos || equals == 0) return failure(value);
-        settings.push_back({value.substr(0, equals), value.substr(equals + 1), "--set"});
-        continue;
-      }
-      const auto at = std::ranges::find(flag_options_, option);
-      if (at == flag_options_.end()) continue;
-      const Flag& flag = program_.flags[static_cast<std::size_t>(at - flag_options_.begin())];
-      settings.push_back({flag.key, flag.fixed.value_or(value), flag.name});
-    }
-    return settings;
-  }
-
-  const Program& program_;
-  CLI::App app_;
-  std::vector<const CLI::Option*> flag_options_;
-  CLI::Option* config_ = nullptr;
-  CLI::Option* set_ = nullptr;
-  CLI::Option* check_ = nullptr;
-  CLI::Option* print_ = nullptr;
-};
-
-}  // namespace
+std::string keys_help(const Schema& schema, const std::string& example) {
+  return "Keys of FILE and --set, with their defaults (in the environment " + example + "):\n" +
+         list_of_keys(schema) +
+         "\nFlags and --set win over the environment, that over the file, that over the defaults.";
+}
 
 Result<CommandLine, int> parse_command_line(const Program& program,
                                             const std::vector<std::string>& arguments,

@@ -73,10 +73,13 @@ std::tuple<Origin::Kind, std::uint64_t, std::uint64_t> place_of(const ConfigFaul
   return {fault.origin.kind, fault.origin.line, fault.origin.column};
 }
 
-std::vector<std::string> paths(const Schema& schema) {
+template <class... Schemas>
+std::vector<std::string> paths(const Schemas&... schemas) {
   std::vector<std::string> result;
-  for (const Key& key : schema.keys)
-    result.push_back(key.path);
+  for (const Schema* schema : {&schemas...}) {
+    for (const Key& key : schema->keys)
+      result.push_back(key.path);
+  }
   return result;
 }
 
@@ -148,6 +151,11 @@ void ConfigurationLoader::take_member(const Member& member, const std::string& s
 }
 
 void ConfigurationLoader::take_environment(const std::map<std::string, std::string>& environment) {
+  for (const auto& [variable, path] : schema_.short_variables) {  // first: the longer ones win
+    const auto given = environment.find(variable);
+    if (given == environment.end() || given->second.empty()) continue;
+    take_text(path, given->second, {Origin::Kind::environment, variable, 0, 0});
+  }
   for (const auto& [variable, text] : environment) {
     const auto path = key_of_variable(variable);
     if (!path) continue;
@@ -294,10 +302,11 @@ bool ConfigurationLoader::is_foreign(const std::string& path) const {
 
 Result<LoadedBroker, ConfigFaults> load_broker(const Sources& sources) {
   LoadedAgent other;
+  LoadedCli cli;
   LoadedBroker loaded;
-  ConfigurationLoader loader(
-      broker_schema(loaded.options, loaded.log),
-      paths(agent_schema(other.options, other.server, other.echo, other.log)));
+  ConfigurationLoader loader(broker_schema(loaded.options, loaded.log),
+                             paths(agent_schema(other.options, other.server, other.echo, other.log),
+                                   cli_schema(cli.options)));
   if (auto faults = loader.load(sources); !faults.empty()) return failure(std::move(faults));
   loaded.sources = sources;
   loaded.values = loader.effective();
@@ -306,9 +315,24 @@ Result<LoadedBroker, ConfigFaults> load_broker(const Sources& sources) {
 
 Result<LoadedAgent, ConfigFaults> load_agent(const Sources& sources) {
   LoadedBroker other;
+  LoadedCli cli;
   LoadedAgent loaded;
-  ConfigurationLoader loader(agent_schema(loaded.options, loaded.server, loaded.echo, loaded.log),
-                             paths(broker_schema(other.options, other.log)));
+  ConfigurationLoader loader(
+      agent_schema(loaded.options, loaded.server, loaded.echo, loaded.log),
+      paths(broker_schema(other.options, other.log), cli_schema(cli.options)));
+  if (auto faults = loader.load(sources); !faults.empty()) return failure(std::move(faults));
+  loaded.values = loader.effective();
+  return loaded;
+}
+
+Result<LoadedCli, ConfigFaults> load_cli(const Sources& sources) {
+  LoadedBroker broker;
+  LoadedAgent agent;
+  LoadedCli loaded;
+  ConfigurationLoader loader(
+      cli_schema(loaded.options),
+      paths(broker_schema(broker.options, broker.log),
+            agent_schema(agent.options, agent.server, agent.echo, agent.log)));
   if (auto faults = loader.load(sources); !faults.empty()) return failure(std::move(faults));
   loaded.sources = sources;
   loaded.values = loader.effective();

@@ -25,6 +25,7 @@
 #include "config/logging.hpp"
 #include "config/schema.hpp"
 #include "protocol/result.hpp"
+#include "tools/cli/options.hpp"
 #include "worker_agent/core/options.hpp"
 #include "worker_agent/model_server/options.hpp"
 
@@ -111,6 +112,12 @@ struct LoadedAgent {
   std::vector<EffectiveValue> values;
 };
 [[nodiscard]] Result<LoadedAgent, ConfigFaults> load_agent(const Sources& sources);
+
+struct LoadedCli {
+  cli::CliOptions options;
+  std::vector<EffectiveValue> values;
+};
+[[nodiscard]] Result<LoadedCli, ConfigFaults> load_cli(const Sources& sources);
 
 // The values as a TOML file that loads to the same, each with its origin as a comment.
 [[nodiscard]] std::string print_values(const std::vector<EffectiveValue>& values);

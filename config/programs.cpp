@@ -57,11 +57,27 @@ Program agent_program(LoadedAgent& defaults) {
   };
 }
 
-int report(const Program& program, const ConfigFaults& faults, std::ostream& err) {
-  for (const ConfigFault& fault : faults)
-    err << program.name << ": " << fault.text() << "\n";
-  err << program.name << ": the configuration is wrong; nothing was started" << std::endl;
-  return exit_configuration;
+// From a command line to options, with all that is to be said on the way.
+template <class Loaded>
+Result<Loaded, int> follow(const CommandLine& line, const std::string& program, const char* undone,
+                           Result<Loaded, ConfigFaults> (*load)(const Sources&), std::ostream& out,
+                           std::ostream& err) {
+  auto loaded = load(line.sources);
+  if (!loaded) {
+    for (const ConfigFault& fault : loaded.error())
+      err << program << ": " << fault.text() << "\n";
+    err << program << ": the configuration is wrong; nothing was " << undone << std::endl;
+    return failure(exit_configuration);
+  }
+  if (line.print_config) {
+    out << print_values(loaded->values) << std::flush;
+    return failure(exit_ok);
+  }
+  if (line.check_config) {
+    out << program << ": the configuration is right" << std::endl;
+    return failure(exit_ok);
+  }
+  return std::move(loaded).value();
 }
 
 template <class Loaded>
@@ -71,17 +87,7 @@ Result<Loaded, int> configure(const Program& program,
   auto line = parse_command_line(program, surroundings.arguments, surroundings.environment,
                                  surroundings.out, surroundings.err);
   if (!line) return failure(line.error());
-  auto loaded = load(line->sources);
-  if (!loaded) return failure(report(program, loaded.error(), surroundings.err));
-  if (line->print_config) {
-    surroundings.out << print_values(loaded->values) << std::flush;
-    return failure(exit_ok);
-  }
-  if (line->check_config) {
-    surroundings.out << program.name << ": the configuration is right" << std::endl;
-    return failure(exit_ok);
-  }
-  return std::move(loaded).value();
+  return follow(*line, program.name, "started", load, surroundings.out, surroundings.err);
 }
 
 Surroundings of_process(int argc, const char* const* argv) {
@@ -101,6 +107,11 @@ Result<LoadedBroker, int> configure_broker(const Surroundings& surroundings) {
 Result<LoadedAgent, int> configure_agent(const Surroundings& surroundings) {
   LoadedAgent defaults;
   return configure(agent_program(defaults), load_agent, surroundings);
+}
+
+Result<LoadedCli, int> configure_cli(const CommandLine& line, std::ostream& out,
+                                     std::ostream& err) {
+  return follow(line, "muster", "asked", load_cli, out, err);
 }
 
 Result<LoadedBroker, int> configure_broker(int argc, const char* const* argv) {

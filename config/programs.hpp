@@ -19,6 +19,11 @@ namespace muster::config {
 [[nodiscard]] Result<LoadedBroker, int> configure_broker(int argc, const char* const* argv);
 [[nodiscard]] Result<LoadedAgent, int> configure_agent(int argc, const char* const* argv);
 
+// `muster` has commands and reads its command line by itself (tools/cli/command_line.hpp); what
+// follows from it is done here.
+[[nodiscard]] Result<LoadedCli, int> configure_cli(const CommandLine& line, std::ostream& out,
+                                                   std::ostream& err);
+
 // The same with everything given from outside.
 struct Surroundings {
   std::vector<std::string> arguments;  // without the program's name

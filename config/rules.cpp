@@ -81,6 +81,11 @@ std::optional<std::string> connect_endpoint_rule(const std::string& text) {
   return "the address of a broker's backend, \"tcp://HOST:PORT\" or \"ipc:///PATH\"";
 }
 
+std::optional<std::string> frontend_rule(const std::string& text) {
+  if (is_endpoint(text, Side::connect)) return std::nullopt;
+  return "the address of a broker's frontend, \"tcp://HOST:PORT\" or \"ipc:///PATH\"";
+}
+
 std::optional<std::string> url_or_empty_rule(const std::string& text) {
   std::string_view rest = text;
   const bool web = take_prefix(rest, "http://") || take_prefix(rest, "https://");

@@ -16,6 +16,8 @@ namespace muster::config {
 // Where a socket can be bound, and where one can connect to: "tcp://host:port", "ipc:///path".
 [[nodiscard]] std::optional<std::string> bind_endpoint_rule(const std::string& text);
 [[nodiscard]] std::optional<std::string> connect_endpoint_rule(const std::string& text);
+// The same, for a client: the two sides of a broker are easily mistaken for each other.
+[[nodiscard]] std::optional<std::string> frontend_rule(const std::string& text);
 
 // Empty, or "http://host:port" with whatever path.
 [[nodiscard]] std::optional<std::string> url_or_empty_rule(const std::string& text);

@@ -5,6 +5,7 @@
 // in --help, the nearest known key, and the test that holds the annotated files to the defaults.
 
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,9 @@ struct CrossFault {
 struct Schema {
   std::vector<Key> keys;  // section by section, as the annotated file has them
   std::function<std::vector<CrossFault>()> validate;
+  // Variables of the environment that are shorter than MUSTER_SECTION__KEY: name -> key. Where both
+  // are there the longer one counts; an empty one is as none.
+  std::map<std::string, std::string> short_variables{};
 
   [[nodiscard]] const Key* find(std::string_view path) const;
   // Whether keys stand below `path`: "heartbeat".

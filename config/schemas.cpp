@@ -164,4 +164,18 @@ Schema agent_schema(agent::AgentOptions& options, agent::ModelServerOptions& ser
   return schema;
 }
 
+Schema cli_schema(cli::CliOptions& options) {
+  constexpr Duration timeout_max = hours{720};
+  Schema schema;
+  schema.keys.push_back({"client.broker", "the frontend of the broker to ask",
+                         text_kind(options.broker, frontend_rule)});
+  schema.keys.push_back({"client.timeout", "how long a command may take; 0s: what is usual",
+                         duration_kind(options.timeout, Duration{0}, timeout_max)});
+  schema.keys.push_back({"ask.model", "which model; empty: the only one that is served",
+                         text_kind(options.model, name_or_empty_rule)});
+  schema.validate = [] { return std::vector<CrossFault>{}; };
+  schema.short_variables = {{"MUSTER_BROKER", "client.broker"}};
+  return schema;
+}
+
 }  // namespace muster::config

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "protocol/message.hpp"
@@ -32,8 +33,8 @@ enum class EndKind : std::uint8_t {
   answered,
   from_broker,      // `code` says what
   timed_out,        // the core's own deadline
-  connection_lost,  // it had been sent, and its connection is gone
-  unreachable,      // its deadline passed and it was never sent: no connection stood
+  connection_lost,  // it had been sent, and its connection, or its answer on the way, is lost
+  unreachable,      // no connection stood until its deadline; or it leads to a broker's backend
   cancelled,
   overloaded,  // outstanding_max
   invalid,     // it can't be said in the protocol, or the endpoint can't be dialled
@@ -47,6 +48,13 @@ struct Conclusion {
   ErrorMeta meta{};       // `retryable` is set for every kind
   friend bool operator==(const Conclusion&, const Conclusion&) = default;
 };
+
+[[nodiscard]] inline Conclusion conclude(EndKind kind, std::string message,
+                                         bool retryable = false) {
+  Conclusion conclusion{.kind = kind, .message = std::move(message)};
+  conclusion.meta.retryable = retryable;
+  return conclusion;
+}
 
 // Exactly one for each Ask; nothing follows it for that id. `bytes`: what of the answer had not
 // come as parts or, for from_broker, the model server's own error body.

@@ -15,6 +15,9 @@ constexpr std::size_t send_burst_max = 100;
 constexpr Duration retry_pause_min = std::chrono::milliseconds{5};
 constexpr Duration retry_pause_max = std::chrono::milliseconds{100};
 
+// A gap between two Ticks of up to this is no pause of this process, however short the interval.
+constexpr Duration pause_min = std::chrono::milliseconds{100};
+
 // However short a broker says its interval is.
 constexpr Duration beat_min = std::chrono::milliseconds{10};
 
@@ -25,12 +28,6 @@ std::string in_words(Duration d) {
 
 WireId wire_id(ClientRequestId id) {
   return {id.value};
-}
-
-Conclusion conclusion(EndKind kind, std::string message, bool retryable = false) {
-  Conclusion result{.kind = kind, .message = std::move(message)};
-  result.meta.retryable = retryable;
-  return result;
 }
 
 // No encoded header of this message is longer. Exact enough to spare nearly every message being
@@ -120,22 +117,23 @@ void ClientCore::admit(ClientRequestId id, Outstanding&& entry, Time now, Action
 
 // Why something new can't be taken on.
 std::optional<Conclusion> ClientCore::refusal(const Outstanding& entry) const {
-  if (stopped_) return conclusion(EndKind::cancelled, "the client is closing");
-  if (endpoint_refused_) return conclusion(EndKind::invalid, *endpoint_refused_);
+  if (stopped_) return conclude(EndKind::cancelled, "the client is closing");
+  if (endpoint_refused_) return conclude(EndKind::invalid, *endpoint_refused_);
+  if (at_backend_) return wrong_side();
   if (outstanding_.size() >= options_.outstanding_max) {
-    return conclusion(EndKind::overloaded,
-                      "the client has " + std::to_string(options_.outstanding_max) +
-                          " requests outstanding, as many as it may",
-                      true);
+    return conclude(EndKind::overloaded,
+                    "the client has " + std::to_string(options_.outstanding_max) +
+                        " requests outstanding, as many as it may",
+                    true);
   }
   if (entry.time <= Duration::zero()) {
-    return conclusion(EndKind::invalid, "a timeout must be longer than 0");
+    return conclude(EndKind::invalid, "a timeout must be longer than 0");
   }
   if (const auto* request = std::get_if<Request>(&entry.message)) {
-    if (request->model.empty()) return conclusion(EndKind::invalid, "a request must name a model");
+    if (request->model.empty()) return conclude(EndKind::invalid, "a request must name a model");
     for (const auto& time : {request->options.first_timeout, request->options.idle_timeout}) {
       if (time && *time <= Duration::zero()) {
-        return conclusion(EndKind::invalid, "a timeout must be longer than 0");
+        return conclude(EndKind::invalid, "a timeout must be longer than 0");
       }
     }
   }
@@ -146,7 +144,7 @@ void ClientCore::on(Withdraw&& event, Time, Actions& out) {
   const auto entry = outstanding_.find(event.id);
   if (entry == outstanding_.end()) return;
   if (entry->second.sent && !entry->second.query) cancel_at_broker(event.id, out);
-  end(entry, conclusion(EndKind::cancelled, "the request was cancelled"), out);
+  end(entry, conclude(EndKind::cancelled, "the request was cancelled"), out);
 }
 
 void ClientCore::on(Stop&&, Time, Actions& out) {
@@ -154,7 +152,7 @@ void ClientCore::on(Stop&&, Time, Actions& out) {
   while (!outstanding_.empty()) {
     const auto entry = outstanding_.begin();
     if (entry->second.sent && !entry->second.query) cancel_at_broker(entry->first, out);
-    end(entry, conclusion(EndKind::cancelled, "the client is closing"), out);
+    end(entry, conclude(EndKind::cancelled, "the client is closing"), out);
   }
 }
 
@@ -172,7 +170,7 @@ void ClientCore::send_unsent(Time now, Actions& out) {
     const auto entry = outstanding_.find(id);
     if (const auto fault = over_limits(entry->second)) {
       // The broker may take more than the defaults: its terms are on their way.
-      if (limits_told_) end(entry, conclusion(EndKind::invalid, *fault), out);
+      if (limits_told_) end(entry, conclude(EndKind::invalid, *fault), out);
       continue;
     }
     if (burst++ == send_burst_max) {
@@ -261,6 +259,7 @@ void ClientCore::on(ConnectionNew&&, Time now, Actions& out) {
             out);
   connected_ = true;
   ever_connected_ = true;
+  at_backend_ = false;
   limits_told_ = false;
   cancels_.clear();
   retry_pause_ = {};
@@ -272,15 +271,16 @@ void ClientCore::on(ConnectionNew&&, Time now, Actions& out) {
 void ClientCore::on(EndpointRefused&& event, Time, Actions& out) {
   endpoint_refused_ = std::move(event.what);
   while (!outstanding_.empty()) {
-    end(outstanding_.begin(), conclusion(EndKind::invalid, *endpoint_refused_), out);
+    end(outstanding_.begin(), conclude(EndKind::invalid, *endpoint_refused_), out);
   }
 }
 
 void ClientCore::on(Tick&&, Time now, Actions& out) {
   const Duration gap = now - last_tick_;
   last_tick_ = now;
-  if (gap > std::max<Duration>(beat() * 3 / 2, std::chrono::milliseconds{100}))
+  if (gap > std::max<Duration>(beat() * 3 / 2, pause_min)) {
     silent_since_ = std::min(now, silent_since_ + gap);
+  }
 
   end_late(now, out);
   if (waiting() && now - silent_since_ >= options_.expiry()) {
@@ -315,19 +315,19 @@ void ClientCore::end_late(Time now, Actions& out) {
 Conclusion ClientCore::lateness(const Outstanding& entry) const {
   const std::string within = " within " + in_words(entry.time);
   if (entry.sent) {
-    return conclusion(EndKind::timed_out, "the broker at " + options_.broker +
-                                              " did not bring the answer to its end" + within);
+    return conclude(EndKind::timed_out, "the broker at " + options_.broker +
+                                            " did not bring the answer to its end" + within);
   }
   if (connected_) {
-    return conclusion(
-        EndKind::timed_out,
-        "the connection to the broker at " + options_.broker + " took nothing" + within, true);
-  }
-  return conclusion(EndKind::unreachable,
-                    ever_connected_ ? "the connection to the broker at " + options_.broker +
-                                          " was lost and did not come back" + within
-                                    : "no broker answered at " + options_.broker + within,
+    return conclude(EndKind::timed_out,
+                    "the connection to the broker at " + options_.broker + " took nothing" + within,
                     true);
+  }
+  return conclude(EndKind::unreachable,
+                  ever_connected_ ? "the connection to the broker at " + options_.broker +
+                                        " was lost and did not come back" + within
+                                  : "no broker answered at " + options_.broker + within,
+                  true);
 }
 
 void ClientCore::lose_sent(const std::string& why, bool cancel, Actions& out) {
@@ -336,102 +336,11 @@ void ClientCore::lose_sent(const std::string& why, bool cancel, Actions& out) {
     const auto entry = next++;
     if (!entry->second.sent) continue;
     if (cancel && !entry->second.query) cancel_at_broker(entry->first, out);
-    end(entry, conclusion(EndKind::connection_lost, why, true), out);
+    end(entry, conclude(EndKind::connection_lost, why, true), out);
   }
-}
-
-// ---- what the broker says ---------------------------------------------------------------------
-
-void ClientCore::on(BrokerSaid&& event, Time now, Actions& out) {
-  silent_since_ = now;
-  retry_pause_ = {};
-  std::visit([&](auto& message) { heard(std::move(message), std::move(event.payload), now, out); },
-             event.message);
-}
-
-void ClientCore::on(BrokerFault&& event, Time now, Actions&) {
-  silent_since_ = now;  // any message counts as a sign of life (section 7)
-  ++dropped_.faults[static_cast<std::size_t>(event.reason)];
-}
-
-// The request or query that a message is for; nothing, counted, where there is none.
-ClientCore::Table::iterator ClientCore::find_sent(WireId id, bool query) {
-  const auto entry = outstanding_.find(ClientRequestId{id.value});
-  if (entry == outstanding_.end()) {
-    ++dropped_.unknown_id;
-    return entry;
-  }
-  if (entry->second.query == query && entry->second.sent) return entry;
-  ++dropped_.unfitting;
-  return outstanding_.end();
-}
-
-void ClientCore::heard(Chunk&& message, Payload&& payload, Time, Actions& out) {
-  const auto entry = find_sent(message.id, false);
-  if (entry == outstanding_.end()) return;
-  if (!entry->second.stream || message.seq != entry->second.next_seq) {
-    cancel_at_broker(entry->first, out);
-    return break_stream(entry, message.seq, out);
-  }
-  ++entry->second.next_seq;
-  out.emplace_back(
-      PartArrived{entry->first, message.seq, std::move(message.meta), std::move(payload)});
-}
-
-void ClientCore::heard(Final&& message, Payload&& payload, Time, Actions& out) {
-  const auto entry = find_sent(message.id, false);
-  if (entry == outstanding_.end()) return;
-  if (message.seq != entry->second.next_seq) return break_stream(entry, message.seq, out);
-  end_request(entry, {}, std::move(message.meta), std::move(payload), out);
-}
-
-void ClientCore::heard(Error&& message, Payload&& payload, Time, Actions& out) {
-  if (message.meta.duplicate) {  // it alone ends nothing (section 4)
-    ++dropped_.duplicates;
-    return;
-  }
-  const auto entry = outstanding_.find(ClientRequestId{message.id.value});
-  if (entry == outstanding_.end()) {
-    ++dropped_.unknown_id;
-    return;
-  }
-  if (!entry->second.sent) {
-    ++dropped_.unfitting;
-    return;
-  }
-  Conclusion said{EndKind::from_broker, message.code, std::move(message.message),
-                  std::move(message.meta)};
-  if (entry->second.query) return end_query(entry, std::move(said), {}, out);
-  end_request(entry, std::move(said), {}, std::move(payload), out);
-}
-
-void ClientCore::heard(Answer&& message, Payload&&, Time, Actions& out) {
-  const auto entry = find_sent(message.id, true);
-  if (entry == outstanding_.end()) return;
-  end_query(entry, {}, std::move(message.result), out);
-}
-
-void ClientCore::heard(ClientTerms&& message, Payload&&, Time now, Actions& out) {
-  broker_interval_ = message.terms.interval;
-  heartbeat_at_ = std::min(heartbeat_at_, now + beat());
-  limits_ = message.terms.limits;
-  const bool news = !std::exchange(limits_told_, true);
-  if (news && connected_ && retry_at_ == time_never) send_unsent(now, out);
 }
 
 // ---- ends -------------------------------------------------------------------------------------
-
-void ClientCore::break_stream(Table::iterator entry, std::uint64_t seq, Actions& out) {
-  Conclusion broken =
-      conclusion(EndKind::from_broker,
-                 "the broker sent part " + std::to_string(seq) + " of the answer where part " +
-                     std::to_string(entry->second.next_seq) + " was due",
-                 true);
-  if (!entry->second.stream) broken.message = "the answer came in parts, which was not asked for";
-  broken.code = ErrorCode::worker_lost;
-  broken.meta.reason = reason::stream_broken;
-  end_request(entry, std::move(broken), {}, {}, out);
-}
 
 void ClientCore::end_request(Table::iterator entry, Conclusion how, PartMeta meta, Payload bytes,
                              Actions& out) {

@@ -24,7 +24,12 @@
 // (normal after a cancel), for one not sent yet, or of the wrong kind. A CHUNK or FINAL out of its
 // turn, or a CHUNK that was not asked for, leaves an answer that can't be trusted: the request ends
 // as from_broker WORKER_LOST with the reason `stream_broken`, as the broker itself does with its
-// workers (section 4).
+// workers (section 4). So does one of which a CHUNK, FINAL or ERROR can't be read: no other is to
+// come. A query whose end can't be read is `connection_lost`.
+//
+// The wrong side. A backend has a connection like a frontend's, and nothing to say on it but
+// REREGISTER. A core that hears that ends everything as `unreachable`, and so whatever is still
+// asked until there is a new connection: waiting would not help.
 //
 // Bounds: outstanding_max requests and queries; as many CANCELs that wait for room in the socket,
 // the oldest let go beyond. All operations are O(log outstanding); ConnectionNew, Stop and the
@@ -105,6 +110,7 @@ class ClientCore {
 
   void admit(ClientRequestId id, Outstanding&& entry, Time now, Actions& out);
   [[nodiscard]] std::optional<Conclusion> refusal(const Outstanding& entry) const;
+  [[nodiscard]] Table::iterator find_sent(WireId id);
   [[nodiscard]] Table::iterator find_sent(WireId id, bool query);
   void set_deadline(ClientRequestId id, Outstanding& entry, Time deadline);
   void send_unsent(Time now, Actions& out);
@@ -112,7 +118,11 @@ class ClientCore {
   void cancel_at_broker(ClientRequestId id, Actions& out);
   [[nodiscard]] std::optional<std::string> over_limits(const Outstanding& entry) const;
   [[nodiscard]] Conclusion lateness(const Outstanding& entry) const;
-  void break_stream(Table::iterator entry, std::uint64_t seq, Actions& out);
+  void end_unreadable(Table::iterator entry, const Fault& fault, Actions& out);
+  void turn_away(Actions& out);
+  [[nodiscard]] Conclusion wrong_side() const;
+  [[nodiscard]] static std::string out_of_turn(const Outstanding& entry, std::uint64_t seq);
+  void break_stream(Table::iterator entry, std::string why, Actions& out);
   void end_request(Table::iterator entry, Conclusion conclusion, PartMeta meta, Payload bytes,
                    Actions& out);
   void end_query(Table::iterator entry, Conclusion conclusion, Value result, Actions& out);
@@ -140,6 +150,7 @@ class ClientCore {
 
   bool connected_ = false;
   bool ever_connected_ = false;
+  bool at_backend_ = false;  // this connection leads to a broker's backend
   bool stopped_ = false;
   std::optional<std::string> endpoint_refused_;
 

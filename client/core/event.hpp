@@ -48,7 +48,7 @@ struct BrokerSaid {
 
 // A message of the broker that could not be decoded.
 struct BrokerFault {
-  FaultReason reason{};
+  Fault fault;
 };
 
 // A Send that found no room in the socket, or no connection: nothing of it was sent. Said before

@@ -135,6 +135,17 @@ class Endpoints(unittest.TestCase):
         self.assertIn("nonsense", answer.stderr)
 
 
+class TheWrongSide(unittest.TestCase):
+    def test_a_client_at_the_backend_is_told_so_at_once(self):
+        with Cluster() as cluster:
+            backend = cluster.broker.backend
+            for command in (["status"], ["ask", "--model", "echo", "hello"]):
+                answer = muster(*command, "--timeout", "10m", broker=backend)
+                self.assertEqual(1, answer.returncode, answer)
+                self.assertIn(f"what answers at {backend} is a broker's backend", answer.stderr)
+                self.assertEqual(1, answer.stderr.count("\n"), answer.stderr)
+
+
 class Waiting(unittest.TestCase):
     """Agents keep trying, and say so once."""
 

@@ -1,5 +1,6 @@
 #include "tools/cli/answer_json.hpp"
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -11,8 +12,46 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t shown_bytes_max = 500;  // of a body that is shown in a sentence
 
+// The UTF-16 unit of the escape that stands here, if one does: of `\ud83d`.
+std::optional<std::uint16_t> escaped_unit(std::string_view text, std::size_t at) {
+  if (text.substr(at, 2) != "\\u" || text.size() - at < 6) return std::nullopt;
+  std::uint16_t unit = 0;
+  const char* const digits = text.data() + at + 2;
+  const auto [end, error] = std::from_chars(digits, digits + 4, unit, 16);
+  if (error != std::errc{} || end != digits + 4) return std::nullopt;
+  return unit;
+}
+
+// A character beyond U+FFFF is escaped in two halves.
+bool is_first_half(std::optional<std::uint16_t> unit) {
+  return unit && *unit >= 0xd800 && *unit < 0xdc00;
+}
+bool is_second_half(std::optional<std::uint16_t> unit) {
+  return unit && *unit >= 0xdc00 && *unit < 0xe000;
+}
+
+// The text with U+FFFD for each half that is alone. A server that cuts its answer between the two
+// sends such halves, and the parser takes none.
+std::string with_whole_characters(std::string_view text) {
+  std::string whole;
+  whole.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    const auto unit = escaped_unit(text, at);
+    const bool both = is_first_half(unit) && is_second_half(escaped_unit(text, at + 6));
+    const bool alone = !both && (is_first_half(unit) || is_second_half(unit));
+    // An escaped backslash goes as one, lest its second byte begin another escape.
+    const std::size_t other = text[at] == '\\' ? 2 : 1;
+    const std::size_t length = both ? 12 : unit ? 6 : other;
+    whole += alone ? "\\ufffd" : text.substr(at, length);
+    at += length;
+  }
+  return whole;
+}
+
 Json parse(std::string_view text) {
-  return Json::parse(text, nullptr, false);
+  Json json = Json::parse(text, nullptr, false);
+  if (json.is_discarded()) json = Json::parse(with_whole_characters(text), nullptr, false);
+  return json;
 }
 
 // The member of an object, or nothing.

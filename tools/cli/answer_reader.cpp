@@ -12,7 +12,8 @@ std::string AnswerReader::take(std::string_view bytes, std::optional<std::uint64
                                std::string_view type) {
   if (!status_) status_ = status;
   if (type_.empty()) type_ = type;
-  if (is_events()) return read_events(events_.feed(bytes));
+  has_heard_ = has_heard_ || !bytes.empty();
+  if (is_events()) return said(read_events(events_.feed(bytes)));
   if (body_.size() + bytes.size() > body_bytes_max) {
     fail("the answer is longer than " + std::to_string(body_bytes_max) + " bytes");
     return {};
@@ -22,21 +23,39 @@ std::string AnswerReader::take(std::string_view bytes, std::optional<std::uint64
 }
 
 std::string AnswerReader::finish() {
-  const bool failed = status_ && *status_ >= 400;
+  return said(read_end());
+}
+
+std::string AnswerReader::read_end() {
   if (is_events()) {
     std::vector<SseEvent> rest;
     if (auto event = events_.finish()) rest.push_back(std::move(*event));
     std::string text = read_events(rest);
-    if (failed) fail("it gives no reason");
+    judge_status();
     return text;
   }
-  if (failed) fail(body_.empty() ? "it gives no reason" : error_message_in(body_));
+  judge_status();
   if (json_) return body_;
-  if (failed) return {};
+  if (error_) return {};
   AnswerJson answer = read_answer(body_);
   if (answer.error) fail(std::move(*answer.error));
   if (error_) return {};
   return answer.has_text ? answer.text : body_;
+}
+
+void AnswerReader::judge_status() {
+  if (!status_ || (*status_ >= 200 && *status_ < 300)) return;
+  if (*status_ >= 300 && *status_ < 400) {
+    fail(
+        "it points to another place, and a worker does not follow; the agent's --server must name "
+        "that place itself");
+  }
+  fail(body_.empty() ? "it gives no reason" : error_message_in(body_));
+}
+
+std::string AnswerReader::said(std::string text) {
+  has_said_ = has_said_ || !text.empty();
+  return text;
 }
 
 std::string AnswerReader::read_events(const std::vector<SseEvent>& events) {

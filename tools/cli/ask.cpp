@@ -116,13 +116,19 @@ class Conversation {
       complain(describe(error_) + try_completion(error_.status));
       return exit_code_for(error_);
     }
-    if (!reader_.error()) return ExitCode::ok;
-    std::string where;
-    if (!worker_.empty()) where = " of worker " + worker_;
-    if (reader_.status()) where += " (status " + std::to_string(*reader_.status()) + ")";
-    complain("the model server" + where + " answered with an error: " + *reader_.error() +
-             try_completion(reader_.status()));
-    return ExitCode::failed;
+    const auto status = reader_.status();
+    std::string sentence = "the model server";
+    if (!worker_.empty()) sentence += " of worker " + worker_;
+    sentence += " answered with ";
+    if (status) sentence += "status " + std::to_string(*status) + " and ";
+    if (reader_.error()) {
+      complain(sentence + "an error: " + *reader_.error() + try_completion(status));
+      return ExitCode::failed;
+    }
+    if (reader_.has_said()) return ExitCode::ok;
+    const bool more = reader_.has_heard() && !options_.json;
+    complain(sentence + "no text" + (more ? "; --json shows what it sent" : ""));
+    return ExitCode::ok;
   }
 
   // Servers refuse a chat for models without a chat template.

@@ -1,12 +1,17 @@
-// The one file that knows CLI11.
+// The one file of the room that knows CLI11.
 
 #include "tools/cli/command_line.hpp"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <sstream>
 
-#include "config/units.hpp"
+#include "config/fault.hpp"
+#include "config/programs.hpp"
+#include "config/schemas.hpp"
+#include "protocol/check.hpp"
 
 namespace muster::cli {
 
@@ -15,7 +20,7 @@ namespace {
 constexpr const char* exit_codes = R"(Exit codes:
   0    ok
   1    failed: the broker can't be reached, or the worker or its model server failed
-  2    the command line is wrong, or it is not clear which model is meant
+  2    the command line or the configuration is wrong, or it is not clear which model is meant
   3    no worker serves the model
   4    overloaded, or over a rate limit
   5    timed out
@@ -25,6 +30,7 @@ constexpr const char* examples = R"(Examples:
   muster ask "Why is the sky blue?"
   muster workers
   muster --broker tcp://10.0.0.7:5555 status
+  muster --config muster.toml --print-config
 
 `muster COMMAND --help` says more of each command.)";
 
@@ -34,12 +40,15 @@ constexpr const char* ask_examples = R"(Examples:
   echo "Once upon a time" | muster ask --model stories260K --completion -
 
 The answer is printed as it comes. Ctrl-C cancels it, here and at the worker. Without --timeout it
-may take 10 minutes, or what the broker allows; a broker that is not there is given
-5 seconds.)";
+may take 10 minutes, or what the broker allows; a broker that is not there is given 5 seconds.)";
 
 constexpr const char* models_examples = R"(Examples:
   muster models
-  muster models --json | jq -r '.models[].name')";
+  muster models --json | jq -r '.models[].name'
+
+WORKERS is how many serve the model, READY how many of them take requests. FREE SLOTS is how many
+requests these could begin now, QUEUED how many wait for a slot. `muster ask --model` takes an alias
+as well as a name.)";
 
 constexpr const char* workers_examples = R"(Examples:
   muster workers
@@ -47,138 +56,208 @@ constexpr const char* workers_examples = R"(Examples:
 
 SLOTS is how many requests the worker has of this broker, and how many it takes at once. QUEUE is
 how many it has besides. IDLE is how long it has had nothing to do, HEARD how long ago it was last
-heard of. Workers that have gone within the last hour are shown with the reason.)";
+heard of. WHY is what a worker says of itself where it is not ready, or why it is gone: those that
+have gone within the last hour are shown, too.)";
 
 constexpr const char* status_examples = R"(Examples:
   muster status
-  muster --broker tcp://10.0.0.7:5555 status --json | jq .errors)";
+  muster --broker tcp://10.0.0.7:5555 status --json | jq .errors
 
-constexpr const char* connection_help =
-    "--broker ENDPOINT and --timeout DURATION are taken too: see muster --help.";
+What is counted is counted from the broker's start: `errors` that clients were sent, by name, and
+`faults`, which are messages that could not be read, by who sent them and by what was wrong.)";
 
-CLI::App* add_command(CLI::App& app, const std::string& name, const std::string& description,
-                      const std::string& notes) {
-  CLI::App* command = app.add_subcommand(name, description);
-  command->fallthrough();  // so that --broker may stand behind the command, too
-  command->footer(notes + "\n\n" + connection_help);
-  return command;
+constexpr const char* shared_help =
+    "--broker, --timeout, --config and --set are taken too: see muster --help.";
+
+std::string footer() {
+  CliOptions defaults;
+  return std::string{examples} + "\n\n" +
+         config::keys_help(config::cli_schema(defaults), "ask.model is MUSTER_ASK__MODEL") +
+         "\nMUSTER_BROKER is short for MUSTER_CLIENT__BROKER. Durations are written \"250ms\", "
+         "\"3s\", \"5m\", \"1h\".\n\n" +
+         exit_codes;
 }
 
-// CLI11's own words for a number out of range print every digit of the largest double.
-std::string number_complaint(const std::string& text, double min, const std::string& allowed) {
-  double number = 0;
-  if (CLI::detail::lexical_cast(text, number) && number >= min) return {};
-  return "\"" + text + "\" is no number " + allowed;
+// What is wrong with a text that is to be a number, or nothing. CLI11's own words for one out of
+// range print every digit of the largest double.
+std::string tokens_complaint(const std::string& text) {
+  std::uint64_t tokens = 0;
+  const char* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, tokens);
+  if (read.ec == std::errc{} && read.ptr == end && tokens > 0) return {};
+  return "\"" + text + "\" is no whole number above 0";
 }
 
-CLI::App* add_ask(CLI::App& app, AskOptions& options) {
-  CLI::App* ask =
-      add_command(app, "ask", "Ask a model; print the answer as it comes", ask_examples);
-  ask->add_option("--model,-m", options.model,
-                  "Which model; may be left out where only one is served")
-      ->option_text("NAME");
-  CLI::Option* system =
-      ask->add_option("--system,-s", options.system, "What the model is told before the question")
-          ->option_text("TEXT");
-  ask->add_option("--max-tokens,-n", options.max_tokens, "The answer ends after so many tokens")
-      ->check([](const std::string& text) { return number_complaint(text, 1, "above 0"); })
-      ->option_text("N");
-  ask->add_option("--temperature,-t", options.temperature, "0: the likeliest answer; higher: freer")
-      ->check([](const std::string& text) { return number_complaint(text, 0, "from 0 on"); })
-      ->option_text("T");
-  ask->add_flag("--completion", options.completion,
-                "Let the model go on with the text (/v1/completions)\n"
-                "instead of answering it (/v1/chat/completions)")
-      ->excludes(system)
-      ->option_text(" ");
-  ask->add_flag_callback(
-      "--no-stream", [&options] { options.stream = false; },
-      "Print the answer only when it is complete");
-  ask->add_flag("--json", options.json,
-                "Print the model server's own JSON:\none line an event, or all with --no-stream");
-  ask->add_option("question", options.prompt, "The question; - reads it from standard input")
-      ->required()
-      ->option_text("TEXT");
-  return ask;
+std::string temperature_complaint(const std::string& text) {
+  double temperature = 0;
+  if (CLI::detail::lexical_cast(text, temperature) && std::isfinite(temperature) &&
+      temperature >= 0) {
+    return {};
+  }
+  return "\"" + text + "\" is no number from 0 on";
 }
 
-CLI::App* add_show(CLI::App& app, const std::string& name, const std::string& description,
-                   const std::string& notes, ShowOptions& options) {
-  CLI::App* command = add_command(app, name, description, notes);
-  command->add_flag("--json", options.json, "Print the broker's own JSON instead of a table");
-  return command;
-}
+class Parser {
+ public:
+  Parser() {
+    app_.set_help_flag("-h,--help", "this text");
+    app_.set_version_flag("--version", "muster " MUSTER_VERSION, "which version this is");
+    app_.get_formatter()->label("SUBCOMMAND", "COMMAND");
+    app_.footer(footer());
+    app_.require_subcommand(0, 1);
+    flags_.add(app_, {"-b,--broker", "client.broker", "ENDPOINT",
+                      "the broker's frontend; default: tcp://127.0.0.1:5555"});
+    flags_.add(app_, {"--timeout", "client.timeout", "DURATION",
+                      "how long it may take, e.g. 500ms, 30s, 5m; default:\n"
+                      "10m for an answer, 5s for what the broker knows"});
+    flags_.add_shared(app_);
+    add_ask();
+    models_command_ = add_show("models", "Which models are served, and by how many workers",
+                               models_examples, models_);
+    workers_command_ = add_show("workers", "Which workers there are, and how they are",
+                                workers_examples, workers_);
+    status_command_ =
+        add_show("status", "How the broker is, and what it has counted", status_examples, status_);
+  }
 
-void add_broker(CLI::App& app, BrokerChoice& broker, std::string& timeout) {
-  app.add_option("--broker,-b", broker.endpoint,
-                 "The broker's frontend; where it is left out,\n"
-                 "MUSTER_BROKER from the environment, or tcp://127.0.0.1:5555")
-      ->envname("MUSTER_BROKER")
-      ->option_text("ENDPOINT");
-  app.add_option("--timeout", timeout,
-                 "How long to wait, e.g. 500ms, 30s, 5m:\n"
-                 "for an answer (10m), or for what the broker knows (5s)")
-      ->check([](const std::string& text) -> std::string {
-        const auto duration = config::parse_duration(text);
-        if (duration && *duration >= std::chrono::milliseconds{1}) return {};
-        return "\"" + text + "\" is no duration; a number and ms, s, m or h is, e.g. 30s";
-      })
-      ->option_text("DURATION");
-}
+  std::variant<Command, Stopped> parse(const std::vector<std::string>& arguments,
+                                       const std::map<std::string, std::string>& environment) {
+    try {
+      auto reversed = config::with_empty_values(arguments);
+      std::reverse(reversed.begin(), reversed.end());  // as CLI11 wants them
+      app_.parse(std::move(reversed));
+    } catch (const CLI::ParseError& stop) {
+      std::ostringstream out;
+      std::ostringstream err;  // CLI11's own words for what is wrong: not used
+      if (app_.exit(stop, out, err) == 0) return Stopped{ExitCode::ok, out.str(), {}};
+      return wrong(complaint(stop));
+    }
+    auto line = flags_.command_line();
+    if (!line) return wrong(line.error());
+    if (app_.get_subcommands().empty() && !line->check_config && !line->print_config) {
+      return wrong("name a command: ask, models, workers or status");
+    }
+    line->sources.environment = environment;
+    std::ostringstream out;
+    std::ostringstream err;
+    const auto configured = config::configure_cli(*line, out, err);
+    if (!configured) {
+      return Stopped{static_cast<ExitCode>(configured.error()), out.str(), err.str()};
+    }
+    return command(configured.value().options);
+  }
 
-// One sentence, and where the right words are to be found.
-std::string complaint(const CLI::App& app, const CLI::ParseError& fault) {
-  const auto commands = app.get_subcommands();
-  const auto strange = app.remaining();
-  std::string what = fault.what();
-  if (commands.empty() && !strange.empty()) what = "there is no command \"" + strange[0] + "\"";
-  const std::string help = commands.empty() ? "muster" : "muster " + commands[0]->get_name();
-  return "muster: " + what + "; see " + help + " --help\n";
-}
+ private:
+  CLI::App* add_command(const std::string& name, const std::string& description,
+                        const std::string& notes) {
+    CLI::App* command = app_.add_subcommand(name, description);
+    command->group("Commands");
+    command->fallthrough();  // so that --broker may stand behind the command, too
+    command->footer(notes + "\n\n" + shared_help);
+    return command;
+  }
+
+  void add_ask() {
+    ask_command_ = add_command("ask", "Ask a model; print the answer as it comes", ask_examples);
+    CLI::App& ask = *ask_command_;
+    flags_.add(ask, {"-m,--model", "ask.model", "NAME",
+                     "which model; may be left out where only one is served"});
+    CLI::Option* system =
+        ask.add_option("-s,--system", ask_.system, "what the model is told before the question")
+            ->option_text("TEXT");
+    ask.add_option("-n,--max-tokens", ask_.max_tokens, "the answer ends after so many tokens")
+        ->check(tokens_complaint)
+        ->option_text("N");
+    ask.add_option("-t,--temperature", ask_.temperature, "0: the likeliest answer; higher: freer")
+        ->check(temperature_complaint)
+        ->option_text("T");
+    ask.add_flag("--completion", ask_.completion,
+                 "let the model go on with the text (/v1/completions)\n"
+                 "instead of answering it (/v1/chat/completions)")
+        ->excludes(system)
+        ->option_text(" ");
+    ask.add_flag_callback(
+        "--no-stream", [this] { ask_.stream = false; },
+        "print the answer only when it is complete");
+    ask.add_flag("--json", ask_.json,
+                 "print the model server's own JSON:\none line an event, or all with --no-stream");
+    ask.add_option("question", ask_.prompt, "the question; - reads it from standard input")
+        ->required()
+        ->option_text("TEXT");
+  }
+
+  CLI::App* add_show(const std::string& name, const std::string& description,
+                     const std::string& notes, ShowOptions& options) {
+    CLI::App* command = add_command(name, description, notes);
+    command->add_flag("--json", options.json, "print the broker's own JSON instead of a table");
+    return command;
+  }
+
+  Command command(const CliOptions& options) {
+    BrokerChoice broker{.endpoint = options.broker};
+    if (options.timeout > Duration{0}) {
+      broker.timeout = std::chrono::ceil<client::Milliseconds>(options.timeout);
+    }
+    const auto with_broker = [&](auto command) {
+      command.broker = broker;
+      return Command{std::move(command)};
+    };
+    ask_.model = options.model;
+    if (ask_command_->parsed()) return with_broker(ask_);
+    if (models_command_->parsed()) return with_broker(models_);
+    if (workers_command_->parsed()) return with_broker(workers_);
+    CHECK(status_command_->parsed(), "a command was parsed that nobody runs");
+    return with_broker(status_);
+  }
+
+  // One sentence, and where the right words are to be found.
+  Stopped wrong(const std::string& what) const {
+    const auto commands = app_.get_subcommands();
+    const std::string help = commands.empty() ? "muster" : "muster " + commands[0]->get_name();
+    const char* see = what.ends_with('?') ? " See " : "; see ";
+    return {ExitCode::usage, {}, "muster: " + what + see + help + " --help\n"};
+  }
+
+  std::string complaint(const CLI::ParseError& fault) const {
+    const auto commands = app_.get_subcommands();
+    std::vector<const CLI::App*> apps(commands.begin(), commands.end());
+    apps.push_back(&app_);
+    const bool asks = ask_command_->parsed();
+    if (const auto strange = app_.remaining(true); !strange.empty()) {
+      const std::string& first = strange.front();
+      if (first.starts_with('-')) return config::unknown_argument(apps, first);
+      if (commands.empty()) return "there is no command " + config::in_quotes(first);
+      return config::in_quotes(first) + " is one word too many" +
+             (asks ? ": put quotes around the question" : "");
+    }
+    const std::string what = fault.what();
+    if (dynamic_cast<const CLI::RequiredError*>(&fault) != nullptr && asks) {
+      return "there is no question: write it in quotes, or - to read it from standard input";
+    }
+    if (dynamic_cast<const CLI::ArgumentMismatch*>(&fault) != nullptr) {
+      return what.substr(0, what.find(':')) + " wants one value";
+    }
+    return what;
+  }
+
+  CLI::App app_{"Asks models through a Muster broker, and shows what the broker knows.", "muster"};
+  config::KeyFlags flags_{"client.timeout=30s"};
+  CLI::App* ask_command_ = nullptr;
+  const CLI::App* models_command_ = nullptr;
+  const CLI::App* workers_command_ = nullptr;
+  const CLI::App* status_command_ = nullptr;
+  AskOptions ask_;
+  ModelsOptions models_;
+  WorkersOptions workers_;
+  StatusOptions status_;
+};
 
 }  // namespace
 
-std::variant<Command, Stopped> parse_command_line(std::vector<std::string> arguments) {
-  CLI::App app{"Asks models through a Muster broker, and shows what the broker knows.", "muster"};
-  app.footer(std::string{examples} + "\n\n" + exit_codes);
-  app.set_version_flag("--version", "muster " MUSTER_VERSION);
-  app.require_subcommand(1);
-
-  BrokerChoice broker;
-  std::string timeout;
-  add_broker(app, broker, timeout);
-  AskOptions ask;
-  ModelsOptions models;
-  WorkersOptions workers;
-  StatusOptions status;
-  const CLI::App* ask_command = add_ask(app, ask);
-  const CLI::App* models_command = add_show(
-      app, "models", "Which models are served, and by how many workers", models_examples, models);
-  const CLI::App* workers_command = add_show(
-      app, "workers", "Which workers there are, and how they are", workers_examples, workers);
-  add_show(app, "status", "How the broker is, and what it has counted", status_examples, status);
-
-  try {
-    std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
-    app.parse(std::move(arguments));
-  } catch (const CLI::ParseError& stop) {
-    std::ostringstream out;
-    std::ostringstream err;  // CLI11's own words for what is wrong: not used
-    if (app.exit(stop, out, err) == 0) return Stopped{ExitCode::ok, out.str(), {}};
-    return Stopped{ExitCode::usage, {}, complaint(app, stop)};
-  }
-
-  if (const auto duration = config::parse_duration(timeout)) {
-    broker.timeout = std::chrono::ceil<client::Milliseconds>(*duration);
-  }
-  const auto with_broker = [&](auto options) {
-    options.broker = broker;
-    return Command{std::move(options)};
-  };
-  if (ask_command->parsed()) return with_broker(std::move(ask));
-  if (models_command->parsed()) return with_broker(models);
-  if (workers_command->parsed()) return with_broker(workers);
-  return with_broker(status);
+std::variant<Command, Stopped> parse_command_line(
+    const std::vector<std::string>& arguments,
+    const std::map<std::string, std::string>& environment) {
+  return Parser().parse(arguments, environment);
 }
 
 }  // namespace muster::cli

@@ -46,6 +46,8 @@ std::string hint(const RequestError& error) {
     case ErrorKind::invalid:
       return {};
     case ErrorKind::unreachable:
+      if (!error.retryable) return "name that with --broker or MUSTER_BROKER";
+      [[fallthrough]];
     case ErrorKind::connection_lost:
       return "check that muster-broker runs, and that --broker or MUSTER_BROKER names its frontend";
     case ErrorKind::timed_out:

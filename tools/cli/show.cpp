@@ -1,6 +1,8 @@
 #include "tools/cli/show.hpp"
 
+#include <cerrno>
 #include <cstdio>
+#include <system_error>
 
 #include "tools/cli/views.hpp"
 
@@ -22,8 +24,11 @@ ExitCode show(const ShowOptions& options, const char* query,
     return exit_code_for(end.error);
   }
   const std::string text = options.json ? pretty(end.json) : view(end.json);
-  const bool written = std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
-  return written ? ExitCode::ok : ExitCode::failed;
+  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
+    complain("standard output can't be written: " + std::generic_category().message(errno));
+    return ExitCode::failed;
+  }
+  return ExitCode::ok;
 }
 
 }  // namespace

@@ -63,14 +63,16 @@ bool flag(const Json& object, const char* key) {
 
 // The state in which the broker sees a worker, with all that speaks against it.
 std::string state_of(const Json& worker) {
-  if (member(worker, "gone").is_number()) {
-    const std::string reason = field(worker, "reason");
-    return "gone for " + time_field(worker, "gone") + (reason.empty() ? "" : " (" + reason + ")");
-  }
+  if (member(worker, "gone").is_number()) return "gone for " + time_field(worker, "gone");
   std::string state = field(worker, "state");
   if (flag(worker, "broken")) state += ", broken";
   if (flag(worker, "suspect")) state += ", suspect";
   return state;
+}
+
+// Why it is in that state: its own words, or the broker's where it is gone.
+std::string why_of(const Json& worker) {
+  return field(worker, member(worker, "gone").is_number() ? "reason" : "why");
 }
 
 std::string spaced(std::string name) {
@@ -130,7 +132,8 @@ std::string workers_view(std::string_view json) {
                     unless_gone(field(worker, "in_flight") + "/" + field(worker, "slots")),
                     unless_gone(field(worker, "queue_length")), field(worker, "speed"),
                     unless_gone(idle()), field(worker, "served"), field(worker, "failed"),
-                    unless_gone(time_field(worker, "heard")), field(worker, "version")});
+                    unless_gone(time_field(worker, "heard")), field(worker, "version"),
+                    why_of(worker)});
   }
   if (rows.empty()) return "No worker is registered, and none has gone within the last hour.\n";
   return table({{"WORKER"},
@@ -143,7 +146,8 @@ std::string workers_view(std::string_view json) {
                 {"SERVED", Align::right},
                 {"FAILED", Align::right},
                 {"HEARD", Align::right, true},
-                {"VERSION", Align::left, true}},
+                {"VERSION", Align::left, true},
+                {"WHY", Align::left, true}},
                rows);
 }
 

@@ -80,8 +80,10 @@ enum class ErrorKind : std::uint8_t {
   none,
   from_broker,      // `code` is one of docs/protocol.md, section 5
   timed_out,        // the client's own deadline: no answer came in time
-  connection_lost,  // the broker, or the way to it, was lost after the request had been sent
-  unreachable,      // the deadline passed, no connection stood, and nothing was sent
+  connection_lost,  // the broker, or the way to it, was lost after the request had been sent; or
+                    // its answer to a query can't be read
+  unreachable,      // the deadline passed, no connection stood, and nothing was sent; or, not
+                    // `retryable` and at once, what answers there is a broker's backend
   cancelled,
   overloaded,  // outstanding_max
   invalid,     // the request cannot be said in the protocol; `message` says why

@@ -1,13 +1,11 @@
-// `muster ask` and the command line, without a broker.
+// `muster ask` without a broker: what it sends, and what it makes of what comes back.
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "tools/cli/answer_json.hpp"
 #include "tools/cli/answer_reader.hpp"
-#include "tools/cli/command_line.hpp"
 #include "tools/cli/sse_reader.hpp"
 
 namespace muster::cli {
@@ -15,100 +13,6 @@ namespace {
 
 using Json = nlohmann::json;
 using Events = std::vector<SseEvent>;
-
-// ---- the command line -------------------------------------------------------------------------
-
-template <class Options>
-Options parse(std::vector<std::string> arguments) {
-  auto parsed = parse_command_line(std::move(arguments));
-  if (const auto* stopped = std::get_if<Stopped>(&parsed)) {
-    ADD_FAILURE() << stopped->out << stopped->err;
-    return {};
-  }
-  const auto* options = std::get_if<Options>(&std::get<Command>(parsed));
-  if (options == nullptr) {
-    ADD_FAILURE() << "another command";
-    return {};
-  }
-  return *options;
-}
-
-Stopped stopped(std::vector<std::string> arguments) {
-  auto parsed = parse_command_line(std::move(arguments));
-  const auto* stop = std::get_if<Stopped>(&parsed);
-  if (stop == nullptr) {
-    ADD_FAILURE() << "was taken";
-    return {};
-  }
-  return *stop;
-}
-
-TEST(CliCommandLine, ReadsAQuestionWithAllItsOptions) {
-  const auto ask = parse<AskOptions>(
-      {"ask", "--model", "llama", "--system", "Be short.", "--max-tokens", "7", "--temperature",
-       "0.5", "--timeout", "90s", "--no-stream", "--json", "--broker", "tcp://there:1", "Why?"});
-  EXPECT_EQ(ask.model, "llama");
-  EXPECT_EQ(ask.system, "Be short.");
-  EXPECT_EQ(ask.max_tokens, 7u);
-  EXPECT_EQ(ask.temperature, 0.5);
-  EXPECT_EQ(ask.broker.timeout, client::Milliseconds{90'000});
-  EXPECT_FALSE(ask.stream);
-  EXPECT_TRUE(ask.json);
-  EXPECT_FALSE(ask.completion);
-  EXPECT_EQ(ask.broker.endpoint, "tcp://there:1");
-  EXPECT_EQ(ask.prompt, "Why?");
-}
-
-TEST(CliCommandLine, HasDefaults) {
-  const auto ask = parse<AskOptions>({"ask", "-"});
-  EXPECT_EQ(ask.prompt, "-");
-  EXPECT_TRUE(ask.stream);
-  EXPECT_FALSE(ask.max_tokens);
-  EXPECT_FALSE(ask.temperature);
-  EXPECT_FALSE(ask.broker.timeout);
-  EXPECT_EQ(ask.broker.endpoint, "tcp://127.0.0.1:5555");
-}
-
-TEST(CliCommandLine, TakesTheBrokerBeforeAndBehindTheCommandAndFromTheEnvironment) {
-  EXPECT_EQ(parse<ModelsOptions>({"--broker", "ipc://a", "models"}).broker.endpoint, "ipc://a");
-  EXPECT_EQ(parse<WorkersOptions>({"workers", "--broker", "ipc://a"}).broker.endpoint, "ipc://a");
-  ::setenv("MUSTER_BROKER", "ipc://from-environment", 1);
-  EXPECT_EQ(parse<StatusOptions>({"status", "--json"}).broker.endpoint, "ipc://from-environment");
-  EXPECT_EQ(parse<StatusOptions>({"status", "--broker", "ipc://a"}).broker.endpoint, "ipc://a");
-  ::unsetenv("MUSTER_BROKER");
-}
-
-TEST(CliCommandLine, SaysWhatIsWrongAndExitsWithTwo) {
-  const std::vector<std::vector<std::string>> wrong = {
-      {},
-      {"dance"},
-      {"ask"},
-      {"ask", "--max-tokens", "0", "x"},
-      {"ask", "--max-tokens", "many", "x"},
-      {"ask", "--temperature", "-1", "x"},
-      {"ask", "--timeout", "30", "x"},
-      {"ask", "--timeout", "0s", "x"},
-      {"ask", "--completion", "--system", "s", "x"},
-      {"models", "--wrong"}};
-  for (const auto& arguments : wrong) {
-    const Stopped stop = stopped(arguments);
-    EXPECT_EQ(stop.exit_code, ExitCode::usage);
-    EXPECT_FALSE(stop.err.empty());
-  }
-}
-
-TEST(CliCommandLine, HelpsWithExamplesAndExitCodes) {
-  const Stopped help = stopped({"--help"});
-  EXPECT_EQ(help.exit_code, ExitCode::ok);
-  EXPECT_NE(help.out.find("Exit codes:"), std::string::npos);
-  for (const char* command : {"ask", "models", "workers", "status"}) {
-    const Stopped own = stopped({command, "--help"});
-    EXPECT_EQ(own.exit_code, ExitCode::ok);
-    EXPECT_NE(own.out.find(std::string{"muster "} + command), std::string::npos);
-    EXPECT_NE(own.out.find("Examples:"), std::string::npos);
-  }
-  EXPECT_EQ(stopped({"--version"}).out, "muster " MUSTER_VERSION "\n");
-}
 
 // ---- the question -----------------------------------------------------------------------------
 
@@ -236,6 +140,36 @@ TEST(CliAnswer, AnEventThatIsNoJsonIsAnError) {
   EXPECT_TRUE(reader.error());
 }
 
+TEST(CliAnswer, HalfACharacterIsShownAsSuchAndEndsNothing) {
+  const std::pair<const char*, const char*> contents[] = {
+      {R"(a\ud83d\ude00b)",
+       "a\xf0\x9f\x98\x80"
+       "b"},
+      {R"(a\ud83d)", "a\xef\xbf\xbd"},
+      {R"(\ude00b)",
+       "\xef\xbf\xbd"
+       "b"},
+      {R"(\uD83D\uD83D\uDE00)", "\xef\xbf\xbd\xf0\x9f\x98\x80"},
+      {R"(\ude00\ud83d\n)", "\xef\xbf\xbd\xef\xbf\xbd\n"},
+      {R"(\\ud83d \ud83d)", "\\ud83d \xef\xbf\xbd"},
+      {R"(\\\ud83d\\)", "\\\xef\xbf\xbd\\"}};
+  for (const auto& [content, text] : contents) {
+    AnswerReader reader(false);
+    const std::string event = R"({"choices":[{"text":")" + std::string{content} + R"("}]})";
+    EXPECT_EQ(reader.take("data: " + event + "\n\n", 200, events_type), text) << content;
+    EXPECT_EQ(reader.take("data: {\"choices\":[{\"text\":\"on\"}]}\n\n", {}, ""), "on");
+    EXPECT_FALSE(reader.error()) << content;
+    AnswerReader json(true);
+    EXPECT_EQ(json.take("data: " + event + "\n\n", 200, events_type), event + "\n");
+    EXPECT_FALSE(json.error()) << content;
+  }
+  for (const char* broken : {R"({"text":"\ud83)", R"({"text":"\ud83d)", R"({"text":"\ud83d\)"}) {
+    AnswerReader reader(false);
+    EXPECT_EQ(reader.take(std::string{"data: "} + broken + "\n\n", 200, events_type), "");
+    EXPECT_TRUE(reader.error()) << broken;
+  }
+}
+
 TEST(CliAnswer, ReadsAWholeBodyAtItsEnd) {
   AnswerReader reader(false);
   EXPECT_EQ(reader.take("{\"choices\":[{\"message\":{\"con", 200, "application/json"), "");
@@ -266,6 +200,57 @@ TEST(CliAnswer, ARefusalOfTheServerIsAnError) {
     EXPECT_EQ(reader.finish(), "");
     EXPECT_EQ(reader.error(), message);
     EXPECT_EQ(reader.status(), 404u);
+  }
+}
+
+TEST(CliAnswer, AStatusThatIsNoSuccessIsAnError) {
+  for (const std::uint64_t status : {101u, 199u, 300u, 301u, 304u, 399u, 400u, 500u}) {
+    for (const char* type : {"text/html", events_type}) {
+      AnswerReader reader(false);
+      EXPECT_EQ(reader.take("", status, type), "");
+      EXPECT_EQ(reader.finish(), "");
+      ASSERT_TRUE(reader.error()) << status << " " << type;
+      EXPECT_EQ(reader.error()->find("points to another place") != std::string::npos,
+                status >= 300 && status < 400)
+          << status;
+    }
+  }
+  AnswerReader json(true);
+  EXPECT_EQ(json.take("<a>moved</a>", 301, "text/html"), "");
+  EXPECT_EQ(json.finish(), "<a>moved</a>");
+  EXPECT_TRUE(json.error());
+}
+
+TEST(CliAnswer, KnowsWhetherThereWasAnything) {
+  struct Case {
+    std::uint64_t status;
+    const char* type;
+    const char* bytes;
+    bool heard;
+    bool said;
+    bool said_as_json;
+  };
+  const Case cases[] = {
+      {204, "", "", false, false, false},
+      {200, "application/json", "", false, false, false},
+      {200, events_type, "", false, false, false},
+      {200, events_type, "data: [DONE]\n\n", true, false, false},
+      {200, events_type, "data: {\"choices\":[{\"delta\":{}}]}\n\n", true, false, true},
+      {200, events_type, "data: {\"choices\":[{\"text\":\"a\"}]}\n\n", true, true, true},
+      {200, "application/json", "{\"choices\":[{\"text\":\"\"}]}", true, false, true},
+      {200, "text/plain", "a", true, true, true},
+  };
+  for (const Case& each : cases) {
+    for (const bool json : {false, true}) {
+      AnswerReader reader(json);
+      std::string all = reader.take(each.bytes, each.status, each.type);
+      all += reader.take("", {}, "");
+      all += reader.finish();
+      EXPECT_FALSE(reader.error()) << each.bytes;
+      EXPECT_EQ(reader.has_heard(), each.heard) << each.bytes;
+      EXPECT_EQ(reader.has_said(), json ? each.said_as_json : each.said) << each.bytes;
+      EXPECT_EQ(reader.has_said(), !all.empty()) << each.bytes;
+    }
   }
 }
 

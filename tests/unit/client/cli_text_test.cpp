@@ -86,13 +86,26 @@ TEST(CliViews, ShowsEachWorkersStateTruthfully) {
      "gone":3250,"reason":"expired"}]})");
   EXPECT_EQ(
       view,
-      "WORKER  STATE                    MODELS       SLOTS  QUEUE  SPEED   IDLE  SERVED  FAILED  "
-      "HEARD  VERSION\n"
-      "w1      ready                    llama, echo    3/8      1    2.5          1,200       2  "
+      "WORKER  STATE                   MODELS       SLOTS  QUEUE  SPEED   IDLE  SERVED  FAILED  "
+      "HEARD  VERSION  WHY\n"
+      "w1      ready                   llama, echo    3/8      1    2.5          1,200       2  "
       "300ms  0.1.0\n"
-      "w2      ready, broken, suspect   llama          0/8      0      1  1m 1s       0       0   "
+      "w2      ready, broken, suspect  llama          0/8      0      1  1m 1s       0       0   "
       "1.7s\n"
-      "w3      gone for 3.2s (expired)  llama                          1              5       1\n");
+      "w3      gone for 3.2s           llama                          1              5       1     "
+      "             expired\n");
+}
+
+TEST(CliViews, ShowsWhyAWorkerIsInItsStateWhereOneSaysSo) {
+  const std::string long_why = "http://127.0.0.1:8000 " + std::string(300, 'x') + " says 503";
+  const std::string view = workers_view(
+      R"({"workers":[{"worker":"w1","state":"ready"},{"worker":"w2","state":"starting","why":")" +
+      long_why + R"("},{"worker":"w3","state":"draining","why":"it was told to stop\n"}]})");
+  EXPECT_TRUE(view.substr(0, view.find('\n')).ends_with("  WHY")) << view;
+  EXPECT_NE(view.find("  " + long_why + "\n"), std::string::npos) << view;
+  EXPECT_NE(view.find("  it was told to stop?\n"), std::string::npos) << view;
+  EXPECT_EQ(workers_view(R"({"workers":[{"worker":"w1","state":"ready"}]})").find("WHY"),
+            std::string::npos);
 }
 
 TEST(CliViews, AWorkersNameCannotForgeARow) {
@@ -189,6 +202,10 @@ TEST(CliErrors, AreOneSentenceWithAllThatIsKnownAndWhereToLook) {
   EXPECT_NE(describe(error).find("`muster models`"), std::string::npos);
   error.reason = "none_live";
   EXPECT_NE(describe(error).find("`muster workers`"), std::string::npos);
+  error = {.kind = client::ErrorKind::unreachable, .name = "UNREACHABLE", .retryable = true};
+  EXPECT_NE(describe(error).find("check that muster-broker runs"), std::string::npos);
+  error.retryable = false;  // something else is there
+  EXPECT_EQ(describe(error).find("check that muster-broker runs"), std::string::npos);
 }
 
 }  // namespace

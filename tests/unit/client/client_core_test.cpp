@@ -181,7 +181,7 @@ TEST(ClientCore, DropsAndCountsWhatIsForNobody) {
   bench.chunk(3, 0);
   bench.says(Error{WireId{3}, ErrorCode::no_worker, "?", {}});
   EXPECT_EQ(bench.core.dropped().unfitting, 4u);
-  bench.step(BrokerFault{FaultReason::field});
+  bench.fault(FaultReason::field);
   EXPECT_EQ(bench.core.dropped().faults[static_cast<std::size_t>(FaultReason::field)], 1u);
   EXPECT_EQ(bench.core.outstanding(), 3u);
   EXPECT_TRUE(bench.ends.empty());

@@ -361,6 +361,24 @@ TEST(Client, SurvivesWhatNoBrokerSays) {
   EXPECT_EQ(story.rest(), "fine");
 }
 
+TEST(Client, AnEndThatCannotBeReadEndsItsRequestAtOnce) {
+  TestBroker broker;
+  Story story;
+  Client client(options_for(broker));
+  client.request({.model = "llama"}, story.callbacks());
+  const auto [peer, request] = broker.next<Request>();
+  ASSERT_LT(request.id.value, 0x80u);  // one byte of msgpack
+  std::string final_without_meta{"\x95\x01\x12?\x00\xc0", 6};
+  final_without_meta[3] = static_cast<char>(request.id.value);
+  broker.say_bytes(peer, final_without_meta);
+  ASSERT_TRUE(broker.until([&] { return story.over(); }));
+  EXPECT_EQ(story.error().name, "WORKER_LOST");
+  EXPECT_EQ(story.error().reason, "stream_broken");
+  EXPECT_TRUE(story.error().retryable);
+  EXPECT_NE(story.error().message.find("can't be read: FINAL"), std::string::npos)
+      << story.error().message;
+}
+
 TEST(Client, TakesAnAnswerThatIsLargerThanAHeaderMayBe) {
   TestBroker broker;
   std::mutex mutex;

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -84,6 +85,13 @@ class Bench {
   }
   void final(std::uint64_t id, std::uint64_t seq = 0, std::string_view bytes = "rest") {
     says(Final{WireId{id}, seq, {}}, bytes);
+  }
+  // What can't be decoded; of which type and for which id, where that can be read.
+  void fault(FaultReason reason, std::optional<std::uint64_t> type = {},
+             std::optional<std::uint64_t> id = {}) {
+    Fault fault{reason, "It is odd; it must not be.", {}, type};
+    if (id) fault.id = WireId{*id};
+    step(BrokerFault{std::move(fault)});
   }
   void terms(BrokerTerms t = told()) { says(ClientTerms{std::move(t)}); }
   static BrokerTerms told() {

@@ -40,6 +40,10 @@ TEST(AnnotatedFiles, AgentHasEveryKeyAtItsDefault) {
   expect_defaults(load_agent, folder + "/agent.toml");
 }
 
+TEST(AnnotatedFiles, MusterHasEveryKeyAtItsDefault) {
+  expect_defaults(load_cli, folder + "/muster.toml");
+}
+
 std::string content(const std::string& path) {
   std::ifstream in(path);
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};

@@ -26,6 +26,11 @@ class Origins : public testing::Test {
     EXPECT_EQ(faults_of(loaded), Lines{});
     return loaded.ok() ? std::move(loaded).value() : LoadedAgent{};
   }
+  LoadedCli cli() {
+    auto loaded = load_cli(sources);
+    EXPECT_EQ(faults_of(loaded), Lines{});
+    return loaded.ok() ? std::move(loaded).value() : LoadedCli{};
+  }
 };
 
 TEST_F(Origins, WithoutAnySourceEverythingIsAtItsDefault) {
@@ -94,6 +99,32 @@ TEST_F(Origins, OtherVariablesAreIgnored) {
       {"MUSTERLOG__LEVEL", "x"},     {"HOME__X", "y"},
       {"MUSTER_WORKER__SLOTS", "5"}, {"MUSTER_WORKER__LABELS__GPU", "a key of the agent's"}};
   EXPECT_EQ(broker().options.controller.name, "broker");
+}
+
+TEST_F(Origins, OneEnvironmentServesAllPrograms) {
+  sources.environment = {{"MUSTER_BROKER__NAME", "b"},       {"MUSTER_WORKER__SLOTS", "5"},
+                         {"MUSTER_LOG__LEVEL", "debug"},     {"MUSTER_CLIENT__BROKER", "tcp://c:1"},
+                         {"MUSTER_CLIENT__TIMEOUT", "none"}, {"MUSTER_ASK__MODEL", "llama"}};
+  EXPECT_EQ(broker().options.controller.name, "b");
+  EXPECT_EQ(agent().options.slots, 5u);
+  sources.environment["MUSTER_CLIENT__TIMEOUT"] = "1s";
+  sources.environment["MUSTER_WORKER__SLOTS"] = "none";
+  EXPECT_EQ(cli().options.broker, "tcp://c:1");
+  EXPECT_EQ(cli().options.model, "llama");
+}
+
+TEST_F(Origins, AShortVariableGivesWayToTheLongOne) {
+  sources.environment = {{"MUSTER_BROKER", "tcp://short:1"}};
+  EXPECT_EQ(cli().options.broker, "tcp://short:1");
+  EXPECT_EQ(effective(cli().values, "client.broker").origin, "environment variable MUSTER_BROKER");
+  sources.environment["MUSTER_CLIENT__BROKER"] = "tcp://long:1";
+  EXPECT_EQ(cli().options.broker, "tcp://long:1");
+  sources.environment = {{"MUSTER_BROKER", ""}};
+  EXPECT_EQ(effective(cli().values, "client.broker").origin, "default");
+  sources.environment = {{"MUSTER_BROKER", "here"}};
+  EXPECT_EQ(faults_of(load_cli(sources)),
+            Lines{"environment variable MUSTER_BROKER: client.broker: found \"here\"; allowed is "
+                  "the address of a broker's frontend, \"tcp://HOST:PORT\" or \"ipc:///PATH\""});
 }
 
 TEST_F(Origins, AnUnknownVariableNamesTheNearest) {
@@ -220,6 +251,16 @@ per_token = "20ms"
   EXPECT_EQ(loaded.echo.model, "parrot");
   EXPECT_EQ(loaded.echo.first_token, std::chrono::milliseconds{10});
   EXPECT_EQ(loaded.echo.per_token, std::chrono::milliseconds{20});
+}
+
+TEST_F(Origins, EveryKindOfCliOptionArrives) {
+  const TemporaryFile file(
+      "[client]\nbroker = \"ipc:///run/m\"\ntimeout = \"30s\"\n[ask]\nmodel = \"llama\"\n");
+  sources.file = file.path();
+  const LoadedCli loaded = cli();
+  EXPECT_EQ(loaded.options.broker, "ipc:///run/m");
+  EXPECT_EQ(loaded.options.timeout, std::chrono::seconds{30});
+  EXPECT_EQ(loaded.options.model, "llama");
 }
 
 TEST_F(Origins, WhatIsPrintedLoadsToTheSame) {

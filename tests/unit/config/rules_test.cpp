@@ -23,10 +23,17 @@ TEST(Rules, WhereASocketCanBeBound) {
 TEST(Rules, WhereOneCanConnect) {
   for (const char* text : {"tcp://broker.example:5556", "tcp://[fe80::1]:5556", "ipc:///run/m"}) {
     EXPECT_EQ(connect_endpoint_rule(text), std::nullopt) << text;
+    EXPECT_EQ(frontend_rule(text), std::nullopt) << text;
   }
   for (const char* text : {"tcp://*:5556", "tcp://a:*", "tcp://a:0", "tcp://a", ""}) {
     EXPECT_NE(connect_endpoint_rule(text), std::nullopt) << text;
+    EXPECT_NE(frontend_rule(text), std::nullopt) << text;
   }
+}
+
+TEST(Rules, SayWhichSideOfABrokerIsMeant) {
+  EXPECT_NE(connect_endpoint_rule("")->find("backend"), std::string::npos);
+  EXPECT_NE(frontend_rule("")->find("frontend"), std::string::npos);
 }
 
 TEST(Rules, Urls) {
