@@ -11,6 +11,7 @@ import sys
 
 import include_table
 import rules
+import testing_page
 from house import House
 
 RULES = {
@@ -22,6 +23,7 @@ RULES = {
     "format": rules.format_,
     "scripts": rules.scripts,
     "pages": rules.pages,
+    "testing": testing_page.check,
 }
 SKIPPED = 77
 

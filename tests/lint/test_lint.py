@@ -7,6 +7,7 @@ import unittest
 import cpp_text
 import include_table
 import rules
+import testing_page
 from house import House
 
 PAGE = """# Architecture
@@ -206,6 +207,34 @@ class Pages(LintTest):
         self.passes(rules.pages, "docs/a.md",
                     "[x](architecture.md) [y](../protocol/time.hpp) [z](https://a.b/c) "
                     "`protocol/time.hpp` `payload.hpp` `broker/core/*`\n")
+
+
+class TestingPage(LintTest):
+    PAGE = ("# Testing\n## Which rule is shown where\n"
+            "| rule | dialogue | unit tests |\n|---|---|---|\n"
+            "| `timeout` | `late.txt` | `Timeout.Runs` |\n")
+    FILES = {"tests/scenario/late.txt": "# Late\n", "tests/scenario/CMakeLists.txt": "# none\n",
+             "tests/unit/a.cpp": "TEST_F(Timeout, Runs) {}\n", testing_page.PAGE: PAGE}
+
+    def found(self, **changed):
+        return self.findings(testing_page.check, files={**self.FILES, **changed.pop("files", {})})
+
+    def test_a_page_that_names_all(self):
+        self.assertEqual([], self.found())
+
+    def test_a_dialogue_that_shows_no_rule(self):
+        found = self.found(files={"tests/scenario/lost.txt": "# Lost\n"})
+        self.assertEqual(1, len(found), found)
+        self.assertTrue(found[0].startswith("tests/scenario/lost.txt:1: no rule"), found)
+
+    def test_a_unit_test_that_is_not_there(self):
+        found = self.found(files={"tests/unit/a.cpp": "TEST(Timeout, Stops) {}\n"})
+        self.assertEqual(["docs/testing.md:5: there is no unit test Timeout.Runs"], found)
+
+    def test_a_rule_without_a_test(self):
+        for row in ("| silence | | `Timeout.Runs` |", "| silence | `late.txt` | |"):
+            found = self.found(files={testing_page.PAGE: self.PAGE + row + "\n"})
+            self.assertEqual(["docs/testing.md:6: a rule has a dialogue and a unit test"], found)
 
 
 if __name__ == "__main__":
