@@ -48,7 +48,8 @@ class Teller {
   Lines told(broker::SendToWorker& action, bool unasked);
   Lines told(broker::RelayToWorker& action, bool unasked);
   Lines told(broker::WorkerNote& note, bool unasked);
-  // Of a request's whole story, for the log, a dialogue tells already.
+  // Of a request's failure and its whole story, for the log, a dialogue tells already.
+  Lines told(broker::FailureNote&, bool) { return {}; }
   Lines told(broker::RequestNote&, bool) { return {}; }
   Lines told(broker::FaultNote& note, bool unasked);
 

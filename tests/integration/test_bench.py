@@ -1,0 +1,64 @@
+"""muster-bench puts load on a real broker and on libzmq's proxy, and tells a sound run from one
+that is not. What it measures is no matter here: other tests may run beside it."""
+
+import json
+import unittest
+
+from muster_processes import folder, run
+
+SHORT = ("--runs", "1", "--duration", "200ms", "--warm-up", "50ms")
+LONG = 60.0
+
+
+class Bench(unittest.TestCase):
+    def bench(self, *flags):
+        """Its exit code, what it says to people, and its JSON."""
+        with folder() as here:
+            file = here / "run.json"
+            ended = run("muster-bench", *SHORT, "--json", file, *flags, seconds=LONG)
+            return ended, json.loads(file.read_text()) if file.exists() else None
+
+    def assert_sound(self, ended, figures, targets):
+        self.assertEqual(0, ended.returncode, ended)
+        self.assertEqual(targets, [one["target"] for one in figures["runs"]])
+        for one in figures["runs"]:
+            whole = one["whole_run"]
+            self.assertGreater(whole["sent"], 0, one)
+            self.assertEqual(whole["sent"], whole["answered"], one)
+            self.assertGreater(one["latency"]["count"], 0, one)
+            self.assertEqual(([], 0, 0), (one["problems"], whole["errors"], whole["mangled"]), one)
+
+    def test_both_targets_answer_everything(self):
+        ended, figures = self.bench("--clients", "3", "--outstanding", "20", "--workers", "2")
+        self.assert_sound(ended, figures, ["muster", "proxy"])
+        self.assertIn("REQUESTS/S", ended.stdout)
+
+    def test_streams_of_several_models_on_several_threads(self):
+        ended, figures = self.bench("--parts", "3", "--models", "4", "--threads", "2", "--clients",
+                                    "3", "--workers", "3", "--body", "10KiB")
+        self.assert_sound(ended, figures, ["muster", "proxy"])
+
+    def test_a_schedule_is_kept(self):
+        ended, figures = self.bench("--rate", "500", "--target", "proxy,muster", "--body", "0B")
+        self.assert_sound(ended, figures, ["proxy", "muster"])
+        # Of 500 a second 175 are expected until 350 ms have passed, with a deviation of 13.
+        asked = {one["whole_run"]["sent"] + one["whole_run"]["not_sent"] for one in figures["runs"]}
+        self.assertEqual(1, len(asked), "both are asked at the same moments")
+        self.assertTrue(100 < asked.pop() < 250, figures)
+
+    def test_errors_fail_a_run_and_are_told(self):
+        ended, figures = self.bench("--target", "muster", "--slots", "1", "--set",
+                                    "queue.depth_max=0")
+        self.assertEqual(1, ended.returncode, ended)
+        self.assertGreater(figures["runs"][0]["whole_run"]["errors"], 0)
+        self.assertIn("OVERLOADED", ended.stderr)
+        self.assertIn("FAILED", ended.stdout)
+
+    def test_a_broker_that_does_not_start_fails_it(self):
+        ended, figures = self.bench("--target", "muster", "--set", "no.such.key=1")
+        self.assertEqual((1, None), (ended.returncode, figures), ended)
+        self.assertIn("no.such.key", ended.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,58 @@
+#pragma once
+
+// Figures: what one run has given, and what a pair of runs says when the two are held side by side.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/time.hpp"
+#include "tools/bench/histogram.hpp"
+#include "tools/bench/ledger.hpp"
+#include "tools/bench/options.hpp"
+
+namespace muster::bench {
+
+struct Figures {
+  Target target{};
+  std::uint64_t pair = 0;  // which, from 1
+
+  // Of the measured time.
+  Duration time{};
+  std::uint64_t answered = 0;
+  Histogram latencies;  // of what was sent in it, whenever it was answered
+  Duration user{};      // of the target's process alone
+  Duration system{};
+  std::uint64_t switches = 0;
+  std::uint64_t resident_bytes = 0;  // at its end
+  std::uint64_t resident_bytes_max = 0;
+  Duration own_cpu{};  // of this program, which plays clients and workers
+  double busiest = 0;  // share of the time that its busiest thread had a processor
+  double others = 0;   // share of the machine that neither of the two has used
+
+  Tally tally;                        // of the whole run
+  std::vector<std::string> problems;  // why this run counts for nothing; empty: it counts
+
+  [[nodiscard]] double requests_a_second() const;
+  // Microseconds, and times, for each answer; 0 where there was none.
+  [[nodiscard]] double a_request(Duration cpu) const;
+  [[nodiscard]] double switches_a_request() const;
+};
+
+// What Muster has to pay for what it does, the proxy being 1. Of the two runs of one pair.
+struct Ratio {
+  std::uint64_t pair = 0;
+  double throughput = 0;
+  double cpu = 0;  // a request
+};
+// One for each pair that has both, and both of them sound.
+[[nodiscard]] std::vector<Ratio> ratios_of(const std::vector<Figures>& runs);
+
+// The middle one, or the mean of both in the middle. REQUIRES: !numbers.empty().
+[[nodiscard]] double median(std::vector<double> numbers);
+
+// What is wrong with the answers of a run, in sentences.
+[[nodiscard]] std::vector<std::string> problems_of(const Tally& tally);
+
+}  // namespace muster::bench

@@ -1,0 +1,38 @@
+#pragma once
+
+// Peer: what a driver's loop sees of a client or a worker. All on one thread.
+
+#include "protocol/time.hpp"
+
+namespace muster::bench {
+
+class Peer {
+ public:
+  // How many messages one takes before the others have their turn.
+  static constexpr int messages_a_turn = 256;
+
+  Peer() = default;
+  virtual ~Peer() = default;
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+
+  // Whether it has met the other side, and can begin.
+  [[nodiscard]] virtual bool ready() const = 0;
+
+  // Readable when something may have come since pump() last said that there is nothing more.
+  [[nodiscard]] virtual int fd() const = 0;
+
+  // Takes what has come, at most `messages_a_turn`, and says what is to be said to it. True where
+  // more may be there: the descriptor does not tell then.
+  [[nodiscard]] virtual bool pump() = 0;
+
+  // When act() is to be called; may change with every call of anything.
+  [[nodiscard]] virtual Time due() const = 0;
+  virtual void act(Time now) = 0;
+
+  // The driver's own notes.
+  Time appointed = time_never;
+  bool to_be_read = false;
+};
+
+}  // namespace muster::bench

@@ -1,0 +1,22 @@
+#pragma once
+
+// What a person is shown of the runs, and what a program is given.
+
+#include <string>
+#include <vector>
+
+#include "tools/bench/figures.hpp"
+#include "tools/bench/options.hpp"
+
+namespace muster::bench {
+
+// A line for each run; then, where both targets were measured, one for each pair and their median.
+[[nodiscard]] std::string table_of(const std::vector<Figures>& runs);
+
+// All options and figures, as one JSON object. Times are in microseconds.
+[[nodiscard]] std::string json_of(const BenchOptions& options, const std::vector<Figures>& runs);
+
+// "412us", "12.3ms", "1.25s": three digits.
+[[nodiscard]] std::string short_time(Duration time);
+
+}  // namespace muster::bench

@@ -1,0 +1,46 @@
+#pragma once
+
+// Script: what all clients and workers of one driver say and expect to hear; made once, so that
+// nothing is composed while it is measured.
+
+#include <atomic>
+#include <cstdint>
+#include <zmq.hpp>
+
+#include "protocol/time.hpp"
+#include "tools/bench/histogram.hpp"
+#include "tools/bench/options.hpp"
+#include "tools/bench/stencil.hpp"
+
+namespace muster::bench {
+
+struct Script {
+  Script(const BenchOptions& asked, Target asked_of);
+
+  const BenchOptions options;
+  const Target target;
+  const Headers headers;
+  zmq::message_t body;  // shared by all that carry it, so that sending it copies no bytes
+
+  // Whether part `i` of an answer has the body: all CHUNKs, or the FINAL that is alone.
+  [[nodiscard]] bool has_body(std::size_t i) const {
+    return i == 0 || i + 1 < headers.answer.size();
+  }
+};
+
+// Requests are sent from `start` until `until`. Those of between `from` and `to` are measured: `to`
+// is somewhat earlier, so that the end of what is measured is not the end of the load.
+struct Window {
+  Time start;
+  Time from;
+  Time to;
+  Time until;
+};
+
+// What the clients of one driver have to show.
+struct Yield {
+  Histogram latencies;                     // of measured requests that were answered by FINAL
+  std::atomic<std::uint64_t> answered{0};  // so far; other threads look at it
+};
+
+}  // namespace muster::bench

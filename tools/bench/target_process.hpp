@@ -1,0 +1,26 @@
+#pragma once
+
+// What is measured, in a process of its own: started, asked where it listens, and ended.
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "protocol/result.hpp"
+#include "tools/bench/child_process.hpp"
+#include "tools/bench/driver.hpp"
+#include "tools/bench/options.hpp"
+
+namespace muster::bench {
+
+// What a log in JSON says of where its program listens; nothing where it has not said so yet.
+[[nodiscard]] std::optional<Endpoints> endpoints_in(std::string_view log);
+
+struct TargetProcess {
+  std::unique_ptr<ChildProcess> process;
+  Endpoints endpoints;
+};
+// Waits until it listens; else a sentence says why it does not.
+[[nodiscard]] Result<TargetProcess> start_target(Target target, const BenchOptions& options);
+
+}  // namespace muster::bench
