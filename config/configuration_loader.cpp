@@ -321,6 +321,7 @@ Result<LoadedAgent, ConfigFaults> load_agent(const Sources& sources) {
       agent_schema(loaded.options, loaded.server, loaded.echo, loaded.log),
       paths(broker_schema(other.options, other.log), cli_schema(cli.options)));
   if (auto faults = loader.load(sources); !faults.empty()) return failure(std::move(faults));
+  loaded.sources = sources;
   loaded.values = loader.effective();
   return loaded;
 }
@@ -334,7 +335,6 @@ Result<LoadedCli, ConfigFaults> load_cli(const Sources& sources) {
       paths(broker_schema(broker.options, broker.log),
             agent_schema(agent.options, agent.server, agent.echo, agent.log)));
   if (auto faults = loader.load(sources); !faults.empty()) return failure(std::move(faults));
-  loaded.sources = sources;
   loaded.values = loader.effective();
   return loaded;
 }
