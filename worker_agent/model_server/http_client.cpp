@@ -220,9 +220,9 @@ void HttpClient::Impl::report_head(Exchange& exchange) const {
     if (!is_token(name) || !is_header_text(h->value)) continue;
     if (name == "content-type" && std::strlen(h->value) <= type_bytes_max) head.type = h->value;
     if (name == "content-length" || name == "transfer-encoding") head.framed = true;
-    if (!is_header_relayed(name)) continue;
-    bytes += name.size() + std::strlen(h->value);
-    if (bytes > kept_header_bytes_max) break;
+    const std::size_t more = name.size() + std::strlen(h->value);
+    if (!is_header_relayed(name) || bytes + more > kept_header_bytes_max) continue;
+    bytes += more;
     std::string& value = head.headers[name];
     value += (value.empty() ? "" : ", ");
     value += h->value;

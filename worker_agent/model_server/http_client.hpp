@@ -41,7 +41,7 @@ struct HttpRequest {
 struct HttpHead {
   std::uint64_t status = 0;
   std::string type;   // content type
-  StringMap headers;  // at most `kept_header_bytes_max` in all
+  StringMap headers;  // at most `kept_header_bytes_max` in all: those that still fit, in order
   // Whether its end can be told from a length or from chunks; else it ends with the connection.
   bool framed = false;
 };

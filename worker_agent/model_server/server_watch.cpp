@@ -137,15 +137,19 @@ std::optional<Time> ServerWatch::silent_since() const {
 
 bool ServerWatch::job_told(const ServerEvidence& evidence, Time now) {
   if (status_.state != WorkerState::ready || !evidence.suspect) return false;
-  const bool was_asking = std::exchange(asking_, false);
-  if (evidence.gone) {
-    if (evidence.status == 503) {
-      unavailable(evidence.body, now);
-    } else {
-      down(evidence.why, now);
-    }
+  if (!evidence.gone) {
+    // A question under way is look enough; many jobs that are cut must not keep it from its answer.
+    if (!asking_) ask_at_once(Step::check, now);
+    return false;
   }
-  ask_at_once(Step::check, now);
+  const bool was_asking = std::exchange(asking_, false);
+  if (evidence.status == 503) {
+    unavailable(evidence.body, now);
+  } else {
+    down(evidence.why, now);
+  }
+  // A server that answers its checks and gives jobs back would be up and down with each of them.
+  if (!std::exchange(job_lost_, true)) ask_at_once(Step::check, now);
   return was_asking;
 }
 
@@ -180,6 +184,7 @@ void ServerWatch::check_answered(std::uint64_t status, std::string_view body, Ti
 
 void ServerWatch::up(Time now) {
   if (std::exchange(facts_go_on_, false)) return ask_fact(now);
+  if (status_.state == WorkerState::ready) job_lost_ = false;
   if (status_.state == WorkerState::ready && now < models_due_) return wait_for_next_check(now);
   ask_at_once(Step::models, now);
 }

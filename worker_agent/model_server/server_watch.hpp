@@ -13,7 +13,8 @@
 //               the server answers with a failure; after three checks in a row that are missed:
 //               not answered within `health_timeout`, or not even connected in time
 //   starting    the same before it was ever ready; and while it says that it loads (503)
-//   ready       at the next check that is answered
+//   ready       at the next check that is answered. After a job has told of the end it is asked at
+//               once; where jobs tell so again and again, at the next interval
 //
 // Only checks are missed. Where a question about slots or version is not answered in time, a check
 // decides whether the server is there, and the next place is asked only after its answer.
@@ -115,7 +116,8 @@ class ServerWatch {
   bool facts_go_on_ = false;   // ... once a check has been answered
   bool health_path_ = true;    // else /v1/models serves as the check
   Time models_due_{};
-  std::size_t misses_ = 0;                 // in a row
+  bool job_lost_ = false;   // a job has told of the end, and no check since has found it ready
+  std::size_t misses_ = 0;  // in a row
   std::array<Time, misses_max> missed_{};  // when the last of them began, oldest first
 };
 

@@ -219,6 +219,21 @@ TEST(OpenAiAnswers, WithHeadersThatAreNoTokensLoseThoseAlone) {
   EXPECT_EQ(outcome.done->meta.headers, (StringMap{{"x-good", "b"}}));
 }
 
+TEST(OpenAiAnswers, WithLongHeadersAreUnderstoodByWhatStandsBehindThem) {
+  const std::string head =
+      "HTTP/1.1 200 OK\r\nX-Long: " + std::string(HttpClient::kept_header_bytes_max, 'x') +
+      "\r\nX-Short: 1\r\nContent-Type: text/event-stream\r\n";
+  OpenAiBench bench{[&](const SeenRequest&) {
+    return ScriptedAnswer{
+        {head + "Content-Length: 18\r\n\r\ndata: ", "a\n\ndata: b\n\n"}, End::keep_alive, false};
+  }};
+  const JobOutcome outcome = bench.ask(OpenAiBench::streamed());
+  ASSERT_TRUE(outcome.done) << "its length stands behind the long header too";
+  ASSERT_EQ(outcome.parts.size(), 1u) << "in whole events";
+  EXPECT_EQ(outcome.parts[0].meta.type, "text/event-stream");
+  EXPECT_EQ(outcome.parts[0].meta.headers, (StringMap{{"x-short", "1"}}));
+}
+
 TEST(OpenAiAnswers, AfterAnInterimOneAreTaken) {
   OpenAiBench bench{[](const SeenRequest&) {
     return say("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" +

@@ -380,6 +380,43 @@ TEST_F(ServerWatchTest, AJobThatWasCutOffOnlyBringsTheCheckForward) {
   EXPECT_EQ(question(), "/health");
 }
 
+TEST_F(ServerWatchTest, JobsThatAreCutOffDoNotKeepACheckFromItsAnswer) {
+  come_up();
+  next_check();
+  const Time asked = now;
+  while (!watch.overdue(now) && now < asked + seconds{10}) {
+    EXPECT_FALSE(watch.job_told({false, true, {}, {}, "it cut the answer off"}, now));
+    EXPECT_EQ(question(), "");
+    now += milliseconds{100};
+  }
+  EXPECT_EQ(now, asked + seconds{5});
+}
+
+TEST_F(ServerWatchTest, JobsThatAreGivenBackAgainAndAgainBringItUpOnceAnInterval) {
+  come_up();
+  const Time began = now;
+  int ups = 0;
+  for (; now < began + seconds{20}; now += milliseconds{10}) {
+    if (state() == WorkerState::ready) {
+      ++ups;
+      EXPECT_FALSE(watch.job_told({true, true, 503, "", "status 503"}, now));
+      EXPECT_EQ(state(), WorkerState::unhealthy);
+    }
+    if (now >= watch.next_deadline()) come_up();
+  }
+  EXPECT_LE(ups, 12);
+  EXPECT_GE(ups, 9);
+
+  if (state() != WorkerState::ready) {
+    now = watch.next_deadline();
+    come_up();
+  }
+  next_check();
+  answer(200);
+  EXPECT_FALSE(watch.job_told({true, true, {}, {}, "connection refused"}, now));
+  EXPECT_EQ(watch.next_deadline(), now) << "it had been well in between";
+}
+
 TEST_F(ServerWatchTest, JobsTellNothingNewOfAServerThatIsNotReady) {
   ASSERT_EQ(question(), "/health");
   EXPECT_FALSE(watch.job_told({true, true, {}, {}, "connection refused"}, now));

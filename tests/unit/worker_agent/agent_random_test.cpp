@@ -5,6 +5,7 @@
 // - of each request CHUNKs count 0, 1, 2, ..., a FINAL tells their number, one FINAL or ERROR ends
 //   it and nothing comes after it but the answer to a CANCEL;
 // - each REQUEST that a broker gave and did not give up by dismissing is answered once all is over;
+// - a worker that is stopped says DEREGISTER to each broker once, last of all, and ends;
 // - the model server is asked to stop only what runs, and never given an id twice.
 
 #include <gtest/gtest.h>
@@ -181,6 +182,8 @@ class World {
   }
 
   void hear(const Said& said) {
+    EXPECT_EQ(goodbyes_[said.to], 0u) << "said after DEREGISTER";
+    if (std::holds_alternative<Deregister>(said.message)) ++goodbyes_[said.to];
     auto& asked = asked_[said.to.value];
     if (std::holds_alternative<Register>(said.message)) {
       ++registers_[said.to];
@@ -208,12 +211,16 @@ class World {
   }
 
   // Everything comes back and all that runs comes to its end: then each request has been answered.
+  // The worker is told to stop before that or after it.
   void finish() {
     for (std::uint32_t i = 0; i < asked_.size(); ++i) {
       h_.writable[i] = true;
       h_.step(Connected{SessionId{i}});
       h_.hear(SessionId{i}, Registered{terms_of()});
     }
+    observe();
+    const bool drains = one_in(2);
+    if (drains) h_.step(StopAsked{});
     observe();
     while (!running_.empty()) {
       const JobId job = running_.begin()->first;
@@ -225,6 +232,12 @@ class World {
     for (const auto& session : asked_)
       for (const auto& [id, asked] : session)
         EXPECT_TRUE(asked.dismissed || asked.ends >= 1) << "request " << id;
+    if (!drains) h_.step(StopAsked{});
+    h_.step(Tick{true});
+    EXPECT_EQ(h_.exit_code(), ExitCode::drained);
+    observe();
+    for (std::uint32_t i = 0; i < asked_.size(); ++i)
+      EXPECT_EQ(goodbyes_[SessionId{i}], 1u);
   }
 
   Prng chance_;
@@ -233,6 +246,7 @@ class World {
   std::vector<bool> connected_;
   std::map<SessionId, std::uint64_t> registers_;
   std::set<SessionId> dismissed_;
+  std::map<SessionId, std::uint64_t> goodbyes_;
   struct Running {
     SessionId session;
     bool stream = false;
