@@ -6,34 +6,15 @@ import json
 import os
 import pathlib
 import platform
-import shutil
-import subprocess
-import sys
 import unittest
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "integration"))
-
-import peers  # noqa: E402
-from muster_processes import ROOT, Cluster, Program  # noqa: E402
+from foreign import HERE, events, need_node  # makes way to the helpers of tests/integration
+import peers
+from muster_processes import ROOT, Cluster, Program
 
 MODEL_FILE = pathlib.Path(os.environ.get(
     "MUSTER_TEST_MODEL", ROOT.parent / "shared/models/stories260K.gguf"))
-NODE_MAJOR_MIN = 20
 LOADING = 60.0
-
-
-def need_node(package):
-    """Skips, saying why, where this machine can't run the package."""
-    node = shutil.which("node")
-    if node is None:
-        raise unittest.SkipTest("Node.js is not installed")
-    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
-    if int(version.strip().lstrip("v").split(".")[0]) < NODE_MAJOR_MIN:
-        raise unittest.SkipTest(f"Node.js {version.strip()} is older than {NODE_MAJOR_MIN}")
-    if not (HERE / "node_modules" / package).exists():
-        raise unittest.SkipTest(f"{package} is not installed: tools/test interop does that")
-    return node
 
 
 class NodeServer(Program):
@@ -42,12 +23,6 @@ class NodeServer(Program):
                          env={"NODE_ENV": "production"})
         heard = self.wait_for("listening", lambda r: r.get("event") == "listening", LOADING)
         self.url = f"http://127.0.0.1:{heard['port']}"
-
-
-def events(payload):
-    """The data of server-sent events."""
-    return [line[len("data: "):] for line in payload.decode().split("\n")
-            if line.startswith("data: ")]
 
 
 class Streamed:
