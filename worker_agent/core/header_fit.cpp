@@ -56,6 +56,9 @@ std::size_t value_bound(const Value& value) {
 }
 
 std::size_t bound(const ModelDescription& model) {
+  const bool bare = model.aliases.empty() && !model.context_length && model.modalities.empty() &&
+                    model.operations.empty();
+  if (bare) return bound(model.name);
   return model_fixed + bound(model.name) + bound(model.aliases) + bound(model.modalities) +
          bound(model.operations);
 }

@@ -2,7 +2,7 @@
 
 // Makes what a worker says small enough for its broker (docs/protocol.md, section 2). A message
 // over a limit is a fault there, and where it is an answer, the broker ends the request for it. So
-// what can be spared gives way, in this order and only as far as it must:
+// what can be spared gives way, each where what stands before it here was not enough:
 //
 //   CHUNK, FINAL      the model server's headers, then `usage`, then the content type
 //   ERROR             the end of its message, at a border of UTF-8

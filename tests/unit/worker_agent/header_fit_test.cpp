@@ -150,7 +150,7 @@ TEST(HeaderFit, AHeartbeatTellsTheModelsThatFit) {
   const WireLimits narrow = header_limit(4096);
   const WorkerHeartbeat less = fitted(beat, narrow);
   ASSERT_LT(less.models->size(), 200u);
-  EXPECT_GT(less.models->size(), 15u);
+  EXPECT_GT(less.models->size(), 4096u / 128u - 4u) << "not fewer than must be";
   EXPECT_TRUE(std::equal(less.models->begin(), less.models->end(), beat.models->begin()));
   expect_taken(less, narrow);
   beat.models.reset();
@@ -227,6 +227,7 @@ TEST(HeaderFit, TheBoundIsNeverBelowWhatIsEncoded) {
                          0.5,
                          models_of(chance.below(40), 1 + chance.below(128), chance.below(9))};
     for (ModelDescription& model : *beat.models) {
+      if (chance.below(2) == 0) continue;
       model.context_length = chance.next();
       model.modalities = {text(9), text(9)};
       model.operations = {text(128)};
