@@ -65,8 +65,8 @@ struct RequestNote {
   ClientRequestId id;
   std::string model;
   std::string request_id;
-  std::string worker;    // the last that had it; empty: none
-  std::string_view end;  // "FINAL", or the error's name
+  std::string worker;  // the last that had it; empty: none
+  std::string end;     // "FINAL", or the error's name
   std::string reason;
   Duration waited{};  // from receipt until it was bound to a worker
   Duration took{};    // from receipt to its end

@@ -9,6 +9,7 @@ namespace muster::broker {
 namespace {
 
 // docs/protocol.md, section 3.
+constexpr std::uint64_t chunk_type = 0x11;
 constexpr std::uint64_t final_type = 0x12;
 constexpr std::uint64_t error_type = 0x13;
 constexpr std::uint64_t register_type = 0x21;
@@ -203,15 +204,14 @@ void WorkerSessions::fault(const WorkerFault& event, Step& step) {
   if (++worker->malformed <= malformed_max) return;
   dismiss(event.from, ErrorCode::bad_request,
           "too many malformed messages, the last one: " + event.fault.what, step);
-  end(*worker, "dismissed", reason::dismissed, "its messages kept being malformed", step);
 }
 
 // A part or an end that cannot be read leaves a request that can't go on: its client is told now.
 void WorkerSessions::end_by_fault(const WorkerInfo& worker, const Fault& fault, Step& step) {
-  if (!fault.id) return;
+  const bool slot_free = fault.type == final_type || fault.type == error_type;
+  if (!fault.id || !(slot_free || fault.type == chunk_type)) return;
   PendingRequest* request = requests_.find(BrokerId{fault.id->value});
   if (request == nullptr || request->worker != &worker) return;
-  const bool slot_free = fault.type == final_type || fault.type == error_type;
   if (request->phase != Phase::answered) {
     return dispatcher_.break_stream(*request, "sent what cannot be read: " + fault.what, slot_free,
                                     step);
@@ -369,10 +369,13 @@ void WorkerSessions::end(WorkerInfo& worker, std::string_view what, std::string_
   dispatcher_.recheck(names, step);
 }
 
-void WorkerSessions::dismiss(WorkerConnection connection, ErrorCode code, std::string sentence,
-                             Step& step) {
+void WorkerSessions::dismiss(WorkerConnection connection, ErrorCode code,
+                             const std::string& sentence, Step& step) {
   ++counters_.dismissed;
-  step.out.push_back(SendToWorker{connection, Dismiss{code, std::move(sentence)}});
+  step.out.push_back(SendToWorker{connection, Dismiss{code, sentence}});
+  // What the worker had in hand it drops now (section 6).
+  if (WorkerInfo* bound = workers_.find(connection))
+    end(*bound, "dismissed", reason::dismissed, sentence, step);
 }
 
 WorkerSessions::Answered& WorkerSessions::answered(WorkerConnection connection, Time now) {
@@ -384,7 +387,8 @@ WorkerSessions::Answered& WorkerSessions::answered(WorkerConnection connection, 
       answered_order_.pop_front();
     }
   } else if (now - entry->second.since >= options_.heartbeat_interval) {
-    entry->second = Answered{.since = now};
+    entry->second.since = now;
+    entry->second.registers = 0;
   }
   return entry->second;
 }
@@ -394,7 +398,10 @@ bool WorkerSessions::may_register(WorkerConnection connection, Time now) {
 }
 
 bool WorkerSessions::may_be_told_to_register(WorkerConnection connection, Time now) {
-  return !std::exchange(answered(connection, now).reregister, true);
+  Time& from = answered(connection, now).reregister_from;
+  if (now < from) return false;
+  from = now + options_.heartbeat_interval;
+  return true;
 }
 
 // ---- liveness ----------------------------------------------------------------------------------

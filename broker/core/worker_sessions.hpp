@@ -53,16 +53,17 @@ class WorkerSessions {
   void changed(WorkerInfo& worker, Step& step);
   void end(WorkerInfo& worker, std::string_view what, std::string_view reason,
            const std::string& sentence, Step& step);
-  void dismiss(WorkerConnection connection, ErrorCode code, std::string sentence, Step& step);
+  void dismiss(WorkerConnection connection, ErrorCode code, const std::string& sentence,
+               Step& step);
   void send_heartbeat(const WorkerInfo& worker, Step& step);
   void end_by_fault(const WorkerInfo& worker, const Fault& fault, Step& step);
 
-  // What a connection was answered within the present interval, so that no peer can make the broker
-  // say more than it reads.
+  // What a connection was answered of late, so that no peer can make the broker say more than it
+  // reads.
   struct Answered {
-    Time since;
-    std::uint32_t registers = 0;
-    bool reregister = false;
+    Time since;                   // when the present interval began
+    std::uint32_t registers = 0;  // in it
+    Time reregister_from{};       // when it may be told to register again
   };
   [[nodiscard]] Answered& answered(WorkerConnection connection, Time now);
   [[nodiscard]] bool may_register(WorkerConnection connection, Time now);

@@ -14,7 +14,6 @@ constexpr std::size_t why_bytes_max = 256;
 
 }  // namespace
 
-
 WorkerProfile::WorkerProfile(const AgentOptions& options, Instance instance)
     : name_(options.name),
       instance_(instance),

@@ -285,6 +285,20 @@ TEST(WorkerAnswers, ThatCannotBeReadEndTheirRequest) {
   }
 }
 
+TEST(WorkerAnswers, AFaultThatIsNoAnswerEndsNothing) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0);
+  bench.drop();
+  bench.give(WorkerFault{WorkerConnection{1}, Fault{.reason = FaultReason::wrong_direction,
+                                                    .what = "CANCEL may not be sent by a worker.",
+                                                    .id = WireId{Bench::first_id},
+                                                    .type = 0x02}});
+  EXPECT_EQ(bench.take(), Lines{});
+  bench.final(1, 0);
+  EXPECT_EQ(bench.take(), Lines{"c5 0 FINAL"});
+}
+
 TEST(Undelivered, GoesToAnotherWorkerAndIsNoError) {
   Bench bench;
   bench.add_worker(1, {.name = "A"});

@@ -172,9 +172,38 @@ TEST(Session, AnAbsurdDescriptionIsDismissedWithTheReason) {
 TEST(Session, ALowerInstanceOnTheBoundConnectionIsDismissed) {
   Bench bench;
   bench.add_worker(1, {.instance = 5});
+  bench.request(5, 0);
+  bench.drop();
   bench.register_worker(1, {.instance = 4});
-  EXPECT_EQ(bench.take(), Lines{"w1 DISMISS REPLACED"});
-  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "ready");
+  EXPECT_EQ(bench.take(), (Lines{"w1 DISMISS REPLACED", "c5 ERROR 0 WORKER_LOST dismissed"}));
+  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "gone");
+}
+
+TEST(Session, AWorkerThatAsksForTooMuchLosesItsSession) {
+  Bench bench;
+  WorkerSpec spec;
+  bench.add_worker(1, spec);
+  bench.request(5, 0);
+  bench.drop();
+  spec.labels = {{"zone", std::string(257, 'x')}};
+  bench.register_worker(1, spec);
+  EXPECT_EQ(bench.take(), (Lines{"w1 DISMISS BAD_REQUEST", "c5 ERROR 0 WORKER_LOST dismissed"}));
+  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "gone");
+}
+
+TEST(Session, IsToldToRegisterAtMostOnceAnInterval) {
+  Bench bench;
+  bench.add_worker(1);  // an interval of REGISTERs begins
+  bench.worker_says(1, Deregister{"bye"});
+  bench.pass(900ms);
+  bench.heartbeat(1);
+  EXPECT_EQ(bench.take(), Lines{"w1 REREGISTER"});
+  bench.pass(999ms);
+  bench.heartbeat(1);
+  EXPECT_EQ(bench.take(), Lines{});
+  bench.pass(1ms);
+  bench.heartbeat(1);
+  EXPECT_EQ(bench.take(), Lines{"w1 REREGISTER"});
 }
 
 TEST(Session, OrphansTakeSlotsUntilTheyEnd) {

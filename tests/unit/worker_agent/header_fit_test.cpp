@@ -219,13 +219,11 @@ TEST(HeaderFit, TheBoundIsNeverBelowWhatIsEncoded) {
                               {text(40), Value::Array{true, Value{}, std::int64_t{-70'000}}}};
     Error error{WireId{chance.next()}, ErrorCode{UINT32_MAX}, text(70'000), {}};
     error.meta = {true, duration_max, text(40), text(128), chance.next(), true};
-    WorkerHeartbeat beat{slots_max,
-                         chance.next(),
-                         chance.next(),
-                         WorkerState::unhealthy,
-                         chance.next(),
-                         0.5,
-                         models_of(chance.below(40), 1 + chance.below(128), chance.below(9))};
+    WorkerHeartbeat beat{
+        slots_max,     chance.next(),
+        chance.next(), WorkerState::unhealthy,
+        text(300),     chance.next(),
+        0.5,           models_of(chance.below(40), 1 + chance.below(128), chance.below(9))};
     for (ModelDescription& model : *beat.models) {
       if (chance.below(2) == 0) continue;
       model.context_length = chance.next();
