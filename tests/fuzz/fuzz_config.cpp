@@ -37,11 +37,12 @@ void check(Result<Loaded, ConfigFaults> (*load)(const Sources&), const Sources& 
       CHECK(!fault.what.empty() && !fault.text().empty(), "a fault without a sentence");
     return;
   }
-  const MemoryFile printed{print_values(loaded->values)};
+  const auto& values = loaded.value().values;
+  const MemoryFile printed{print_values(values)};
   const auto again = load({.file = printed.path(), .environment = {}, .settings = {}});
   CHECK(again.ok(), "what --print-config prints is refused");
-  for (std::size_t i = 0; i < loaded->values.size(); ++i)
-    CHECK(again->values[i].value == loaded->values[i].value,
+  for (std::size_t i = 0; i < values.size(); ++i)
+    CHECK(again.value().values[i].value == values[i].value,
           "what --print-config prints reads otherwise");
 }
 
@@ -59,6 +60,7 @@ void run(const std::uint8_t* data, std::size_t size) {
   }
   const MemoryFile file{input.rest()};
   sources.file = file.path();
+  if ((how & 16) != 0) return check(load_cli, sources);
   if ((how & 1) != 0) return check(load_broker, sources);
   check(load_agent, sources);
 }
