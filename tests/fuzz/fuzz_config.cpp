@@ -30,18 +30,19 @@ class MemoryFile {
 
 template <class Loaded>
 void check(Result<Loaded, ConfigFaults> (*load)(const Sources&), const Sources& sources) {
-  auto loaded = load(sources);
+  const auto loaded = load(sources);
   if (!loaded) {
     CHECK(!loaded.error().empty(), "a configuration is refused without a fault");
     for (const ConfigFault& fault : loaded.error())
       CHECK(!fault.what.empty() && !fault.text().empty(), "a fault without a sentence");
     return;
   }
-  const MemoryFile printed{print_values(loaded->values)};
-  auto again = load({.file = printed.path(), .environment = {}, .settings = {}});
+  const auto& values = loaded.value().values;
+  const MemoryFile printed{print_values(values)};
+  const auto again = load({.file = printed.path(), .environment = {}, .settings = {}});
   CHECK(again.ok(), "what --print-config prints is refused");
-  for (std::size_t i = 0; i < loaded->values.size(); ++i)
-    CHECK(again->values[i].value == loaded->values[i].value,
+  for (std::size_t i = 0; i < values.size(); ++i)
+    CHECK(again.value().values[i].value == values[i].value,
           "what --print-config prints reads otherwise");
 }
 
@@ -49,7 +50,7 @@ void run(const std::uint8_t* data, std::size_t size) {
   test::FuzzInput input{data, size};
   const std::uint8_t how = input.byte();
   Sources sources;
-  for (int i = how & 3; i > 0; --i) {
+  for (int i = (how >> 1) & 3; i > 0; --i) {
     std::string key{input.piece()};
     sources.settings.push_back({std::move(key), std::string{input.piece()}, "--set"});
   }
@@ -59,14 +60,9 @@ void run(const std::uint8_t* data, std::size_t size) {
   }
   const MemoryFile file{input.rest()};
   sources.file = file.path();
-  switch (how & 0x30) {
-    case 0:
-      return check(load_broker, sources);
-    case 0x10:
-      return check(load_agent, sources);
-    default:
-      return check(load_cli, sources);
-  }
+  if ((how & 16) != 0) return check(load_cli, sources);
+  if ((how & 1) != 0) return check(load_broker, sources);
+  check(load_agent, sources);
 }
 
 }  // namespace

@@ -44,7 +44,8 @@ class Installed(unittest.TestCase):
             self.assertIn("0.", run(self.prefix / "bin" / program, "--version"))
 
     def test_configurations_are_there_and_right(self):
-        for program, file in (("muster-broker", "broker.toml"), ("muster-agent", "agent.toml")):
+        for program, file in (("muster-broker", "broker.toml"), ("muster-agent", "agent.toml"),
+                              ("muster", "muster.toml")):
             run(self.prefix / "bin" / program, "--config", self.found(file), "--check-config")
 
     @unittest.skipUnless(shutil.which("help2man"), "no help2man here: there are no manual pages")
@@ -52,7 +53,7 @@ class Installed(unittest.TestCase):
         for program in PROGRAMS:
             page = self.found(f"{program}.1").read_text(encoding="utf-8")
             self.assertIn(".SH SYNOPSIS", page)
-            self.assertIn("xamples", page)
+            self.assertIn(".SH EXAMPLES", page)
 
     def test_no_header_but_the_clients(self):
         headers = [path.name for path in (self.prefix / "include").rglob("*.hpp")]
