@@ -7,7 +7,6 @@ import time
 import unittest
 
 import foreign  # which also makes way to the helpers of tests/integration
-import msgpack
 import peers
 from scripted_broker import A_WHILE, ScriptedBroker, terms, uint
 
@@ -112,7 +111,6 @@ class Rules:
     def test_what_is_not_known_is_ignored(self):
         self.begin()
         self.broker.say(0x7f, self.id, 0, {})
-        self.broker.send(msgpack.packb([2, peers.FINAL, self.id, 0, {}]))
         self.chunk(0, "known", later={"a": [1]}, headers=None)
         self.final(1)
         self.check_answer("known")
