@@ -101,11 +101,15 @@ bool OpenAiBench::turn() {
 }
 
 bool OpenAiBench::turn_until(const std::function<bool()>& done) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+  constexpr std::chrono::seconds patience{10};
+  auto deadline = std::chrono::steady_clock::now() + patience;
   for (int idle = 0; !done();) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
+    const auto real_now = std::chrono::steady_clock::now();
+    if (real_now > deadline) return false;
+    const bool moved = turn();
+    if (moved) deadline = real_now + patience;
     // What the client sent in the last turn is seen by the server in the next.
-    idle = turn() || client.next_deadline() <= now ? 0 : idle + 1;
+    idle = moved || client.next_deadline() <= now ? 0 : idle + 1;
     if (idle < 2) continue;
     pollfd readable{client.fd(), POLLIN, 0};
     ::poll(&readable, 1, 1);

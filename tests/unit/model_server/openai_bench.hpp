@@ -49,7 +49,8 @@ class OpenAiBench {
   [[nodiscard]] static RequestOptions streamed();
   [[nodiscard]] static RequestOptions plain();
 
-  // Turns until `done` or ten seconds have gone by; says whether it was done.
+  // Turns until `done`, or until the server has had nothing to do for ten seconds; says whether it
+  // was done.
   [[nodiscard]] bool turn_until(const std::function<bool()>& done);
   bool turn();  // says whether the server had anything to do
 
