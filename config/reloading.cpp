@@ -14,11 +14,20 @@ void tell_faults(const ConfigFaults& faults) {
   log::error("the configuration is wrong; everything stays as it is");
 }
 
-// Tells what has changed, and returns what is to be kept of it.
-std::vector<Setting> compare(const std::vector<EffectiveValue>& running,
-                             const std::vector<EffectiveValue>& wanted) {
+using Values = std::vector<EffectiveValue>;
+
+// What of `running` is to be kept, because it can't change.
+std::vector<Setting> kept_of(const Values& running, const Values& wanted) {
   std::vector<Setting> kept;
   CHECK(running.size() == wanted.size(), "a program has other keys than when it started");
+  for (std::size_t i = 0; i < running.size(); ++i) {
+    if (running[i].value != wanted[i].value && !wanted[i].live)
+      kept.push_back({running[i].key, running[i].value, running[i].origin});
+  }
+  return kept;
+}
+
+void tell_changes(const Values& running, const Values& wanted) {
   for (std::size_t i = 0; i < running.size(); ++i) {
     if (running[i].value == wanted[i].value) continue;
     const log::Fields fields{{"key", running[i].key},
@@ -29,10 +38,8 @@ std::vector<Setting> compare(const std::vector<EffectiveValue>& running,
       log::info("configuration changed", fields);
     } else {
       log::warning("configuration can't change while running; kept until the next start", fields);
-      kept.push_back({running[i].key, running[i].value, running[i].origin});
     }
   }
-  return kept;
 }
 
 template <class Loaded>
@@ -45,7 +52,8 @@ std::optional<Loaded> reload_by(Result<Loaded, ConfigFaults> (*load)(const Sourc
     tell_faults(loaded.error());
     return std::nullopt;
   }
-  sources.kept = compare(running.values, loaded->values);
+  const Values wanted = loaded->values;
+  sources.kept = kept_of(running.values, wanted);
   // What is new has to fit what is kept, too.
   if (!sources.kept.empty()) loaded = load(sources);
   if (!loaded) {
@@ -54,8 +62,10 @@ std::optional<Loaded> reload_by(Result<Loaded, ConfigFaults> (*load)(const Sourc
   }
   if (auto started = log::start(loaded->log); !started) {
     log::error(started.error());
+    log::error("the log can't be opened anew; everything stays as it is");
     return std::nullopt;
   }
+  tell_changes(running.values, wanted);
   log::info("configuration read again");
   return std::move(*loaded);
 }

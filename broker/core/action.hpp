@@ -48,8 +48,9 @@ struct WorkerNote {
   bool alarming = false;  // whether it wants a person's eyes (log level warning)
 };
 
-// A client is told an ERROR, which is counted already; the log bounds its rate. Not noted:
-// CANCELLED, which is no failure, and BAD_REQUEST, of which a FaultNote tells more.
+// A client is told an ERROR, which is counted already; or a worker has REFUSED a request; or one is
+// turned away because its name is taken. The log bounds the rate of each. Not noted: CANCELLED,
+// which is no failure, and BAD_REQUEST, of which a FaultNote tells more.
 struct FailureNote {
   ErrorCode code{};
   std::string reason;    // as the client is told; empty: none

@@ -47,11 +47,17 @@ Dispatcher::Dispatcher(const ControllerOptions& options, WorkerRegistry& workers
       waiting_(waiting),
       counters_(counters),
       no_worker_(options, workers),
+      policy_kind_(options.policy),
       policy_(make_routing_policy(options.policy)),
       prng_(seed),
       next_id_(first_id.value) {
   CHECK(first_id.value >= broker_id_min && first_id.value < broker_id_start_max,
         "the first broker id is outside [2^32, 2^52)");
+}
+
+void Dispatcher::reconfigured() {
+  if (std::exchange(policy_kind_, options_.policy) != options_.policy)
+    policy_ = make_routing_policy(options_.policy);
 }
 
 // ---- a request comes -------------------------------------------------------------------------
@@ -64,6 +70,15 @@ void Dispatcher::accept(ClientConnection from, Request&& message, Header&& heade
     return reject(
         from, message.id,
         {ErrorCode::bad_request, {}, false, "a timeout of 0 leaves no time for an answer"}, step);
+  }
+  if (asked.require.size() > labels_max) {
+    return reject(from, message.id,
+                  {ErrorCode::bad_request,
+                   {},
+                   false,
+                   "the request requires " + std::to_string(asked.require.size()) +
+                       " labels; a worker has at most " + std::to_string(labels_max)},
+                  step);
   }
   if (requests_.outstanding(from) >= options_.outstanding_per_client_max) {
     return reject(from, message.id,
@@ -262,6 +277,8 @@ void Dispatcher::fail_by_worker(PendingRequest& request, const Error& error, Hea
     if (request.phase == Phase::sent) {
       ++counters_.refused;
       ++request.refusals;
+      ++worker.refused;
+      note_failure(&request, error.code, error.meta.reason, error.message, step);
       request.refusal =
           "worker " + in_quotes(worker.name) + ": " + cut_to(error.message, refusal_bytes_max);
       return give_to_another(request, step);

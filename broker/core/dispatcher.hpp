@@ -83,7 +83,7 @@ class Dispatcher {
   void drop_attempt(PendingRequest& request, Step& step);
 
   // The options have changed: what is decided from now on is decided by the new ones.
-  void reconfigured() { policy_ = make_routing_policy(options_.policy); }
+  void reconfigured();
 
   [[nodiscard]] const NoWorkerHandler& no_worker() const { return no_worker_; }
 
@@ -104,6 +104,7 @@ class Dispatcher {
   WaitingRoom& waiting_;
   Counters& counters_;
   NoWorkerHandler no_worker_;
+  RoutingPolicyKind policy_kind_;
   std::unique_ptr<RoutingPolicy> policy_;
   Prng prng_;
   std::uint64_t next_id_;

@@ -37,7 +37,15 @@ NoWorkerHandler::Reason NoWorkerHandler::explain(const PendingRequest& request) 
     return {reason::unknown_model, false,
             "no worker has served " + model + " since this broker started; check the name" + maybe};
   }
-  if (serving.empty()) return {reason::none_live, true, "no live worker serves " + model};
+  if (serving.empty()) {
+    const std::size_t others = workers_.all().size();
+    return {reason::none_live, true,
+            "no live worker serves " + model + " any more" +
+                (others == 0 ? std::string{}
+                             : "; " + std::to_string(others) +
+                                   (others == 1 ? " worker is live and serves others"
+                                                : " workers are live and serve others"))};
+  }
 
   std::array<std::size_t, 4> states{};
   const WorkerInfo* telling = nullptr;  // the first one that says why it is not ready

@@ -76,6 +76,7 @@ Value worker_row(const WorkerInfo& worker, Time now) {
                  {"idle", Value{idle ? to_wire_ms(now - worker.idle_since) : 0}},
                  {"served", Value{worker.served}},
                  {"failed", Value{worker.failed}},
+                 {"refused", Value{worker.refused}},
                  {"heard", Value{to_wire_ms(now - worker.last_heard)}},
                  {"labels", labels_of(worker.labels)},
                  {"version", Value{worker.version}}};

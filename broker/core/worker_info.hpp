@@ -16,6 +16,9 @@ namespace muster::broker {
 
 struct PendingRequest;
 
+// What a worker may be labelled with, so what a request can require.
+inline constexpr std::size_t labels_max = 64;
+
 // One session of one worker; never used twice.
 using SessionId = StrongId<struct SessionIdTag>;
 
@@ -56,6 +59,7 @@ struct WorkerInfo {
   // What has ended here, by how; and malformed messages since `malformed_since` (section 11).
   std::uint64_t served = 0;
   std::uint64_t failed = 0;
+  std::uint64_t refused = 0;
   std::uint64_t malformed = 0;
   Time malformed_since{};
 

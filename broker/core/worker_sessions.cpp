@@ -17,8 +17,7 @@ constexpr std::uint64_t register_type = 0x21;
 // What a description may hold beside the limits of the wire: it is kept for as long as the worker
 // lives and told in every answer to `workers`.
 constexpr std::size_t models_max = 256;
-constexpr std::size_t aliases_max = 1024;  // of all models together
-constexpr std::size_t labels_max = 64;
+constexpr std::size_t aliases_max = 1024;    // of all models together
 constexpr std::size_t text_bytes_max = 256;  // a label's value; the version; `why`
 
 std::optional<std::string> too_much(const std::vector<ModelDescription>& models) {
@@ -254,11 +253,17 @@ void WorkerSessions::on_register(WorkerConnection connection, WorkerDescription&
                    "a newer instance of worker \"" + info.worker + "\" is registered", step);
   }
   if (!named->broken) {
-    return dismiss(connection, ErrorCode::name_taken,
-                   "a live worker is registered as \"" + info.worker +
-                       "\"; if it is dead, its name is free when its heartbeats have been missed; "
-                       "if it is not, give this one another name",
-                   step);
+    const std::string why =
+        "a live worker is registered as \"" + info.worker +
+        "\"; if it is dead, its name is free when its heartbeats have been missed; if it is not, "
+        "give this one another name";
+    step.out.push_back(FailureNote{.code = ErrorCode::name_taken,
+                                   .reason = {},
+                                   .sentence = why,
+                                   .model = {},
+                                   .worker = info.worker,
+                                   .request_id = {}});
+    return dismiss(connection, ErrorCode::name_taken, why, step);
   }
   end(*named, "replaced", reason::unreachable, "a newer instance has taken its name", step);
   begin(connection, std::move(info), step);

@@ -43,6 +43,7 @@ void WorkerTimeoutHandler::run_deadlines(Step& step) {
 
 void WorkerTimeoutHandler::out_of_time(PendingRequest& request, Step& step) {
   const auto fail = [&](std::string_view reason, bool retryable, const std::string& sentence) {
+    if (request.at_worker()) ++request.worker->failed;
     dispatcher_.fail(request, {ErrorCode::worker_timeout, reason, retryable, sentence}, true, step);
   };
   const std::string after = " within " + in_seconds(step.now - request.received);

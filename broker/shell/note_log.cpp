@@ -36,16 +36,22 @@ RateLimit& NoteLog::limit_of(const FailureNote& note) {
   return failures_.try_emplace(fits ? kind : FailureKind{}, fresh).first->second;
 }
 
+std::string_view NoteLog::what_failed(ErrorCode code) {
+  if (code == ErrorCode::refused) return "a worker refuses requests; they go to another, or wait";
+  if (code == ErrorCode::name_taken) return "a worker is turned away";
+  return "a request failed";
+}
+
 void NoteLog::write(const FailureNote& note, Time now) {
   RateLimit& limit = limit_of(note);
   if (!limit.allow(now)) return;
-  log::warning("a request failed", {{"error", error_name(note.code)},
-                                    {"reason", note.reason},
-                                    {"what", note.sentence},
-                                    {"model", note.model},
-                                    {"worker", note.worker},
-                                    {"request_id", note.request_id},
-                                    {"not_logged_before", limit.take_held_back()}});
+  log::warning(what_failed(note.code), {{"error", error_name(note.code)},
+                                        {"reason", note.reason},
+                                        {"what", note.sentence},
+                                        {"model", note.model},
+                                        {"worker", note.worker},
+                                        {"request_id", note.request_id},
+                                        {"not_logged_before", limit.take_held_back()}});
 }
 
 void NoteLog::write(const RequestNote& note) {
@@ -90,7 +96,7 @@ void NoteLog::tick(Time now) {
   for (auto& [kind, limit] : failures_) {
     const std::uint64_t count = limit.take_held_back(now);
     if (count == 0) continue;
-    log::warning("more requests failed, not logged line by line",
+    log::warning(std::string{what_failed(kind.first)} + ", more not logged line by line",
                  {{"error", error_name(kind.first)}, {"reason", kind.second}, {"count", count}});
   }
   left_out(faults_left_out, faults_.take_held_back(now));

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "broker/core/action.hpp"
@@ -33,6 +34,7 @@ class NoteLog {
  private:
   // One bound for each kind of failure: a flood of one does not hide another.
   using FailureKind = std::pair<ErrorCode, std::string>;
+  [[nodiscard]] static std::string_view what_failed(ErrorCode code);
   [[nodiscard]] RateLimit& limit_of(const FailureNote& note);
 
   std::map<FailureKind, RateLimit> failures_;

@@ -132,8 +132,8 @@ std::optional<Conclusion> ClientCore::refusal(const Outstanding& entry) const {
   if (const auto* request = std::get_if<Request>(&entry.message)) {
     if (request->model.empty()) return conclude(EndKind::invalid, "a request must name a model");
     for (const auto& time : {request->options.first_timeout, request->options.idle_timeout}) {
-      if (time && *time <= Duration::zero()) {
-        return conclude(EndKind::invalid, "a timeout must be longer than 0");
+      if (time && *time < Duration::zero()) {  // 0: none beyond the whole timeout (section 4)
+        return conclude(EndKind::invalid, "a timeout can't be negative");
       }
     }
   }

@@ -65,7 +65,7 @@ std::string hint(const RequestError& error) {
     case rate_limited:
       return "see `muster workers` for the load, or try again later";
     case worker_timeout:
-      return "see `muster workers`, or give it longer with --timeout";
+      return "see `muster workers`";
     case worker_failed:
     case worker_lost:
       return "see `muster workers`";
@@ -109,7 +109,8 @@ std::string describe(const RequestError& error) {
   add("worker", error.worker);
   if (error.status) add("status", std::to_string(*error.status));
   if (error.retry_after) add("retry after", human_duration(error.retry_after->count()));
-  if (!error.body.empty()) add("the model server says:", error_message_in(error.body));
+  const std::string said = error.body.empty() ? "" : error_message_in(error.body);
+  if (error.message.find(said) == std::string::npos) add("the model server says:", said);
   if (!details.empty()) sentence += details + ")";
   if (const std::string next = hint(error); !next.empty()) sentence += "; " + next;
   return sentence;

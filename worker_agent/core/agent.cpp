@@ -167,6 +167,7 @@ void Agent::note_fault(Peer& peer, Fault fault, Time now, std::vector<Action>& o
 void Agent::tick_session(Peer& peer, bool may_expire, Time now, std::vector<Action>& out) {
   std::string_view what;
   std::string sentence;
+  const bool unanswered = peer.session.state() == State::registering;
   switch (peer.session.tick(now, may_expire)) {
     case BrokerSession::Verdict::fine:
       return;
@@ -174,6 +175,11 @@ void Agent::tick_session(Peer& peer, bool may_expire, Time now, std::vector<Acti
       what = "silent";
       sentence = "nothing heard from the broker for " + seconds(peer.session.expiry()) +
                  ": taken for dead; dialling it again until it answers";
+      if (unanswered)
+        sentence = "a connection stands, but REGISTER had no answer within " +
+                   seconds(peer.session.expiry()) +
+                   "; is this the broker's backend (port 5556 by default), and not its frontend? "
+                   "Dialling again until it answers";
       break;
     case BrokerSession::Verdict::renew:
       what = "unreachable";
@@ -215,7 +221,8 @@ void Agent::on(const ServerChanged& event, Time now, std::vector<Action>& out) {
 void Agent::note_why(const ServerChanged& event, WorkerState before,
                      std::vector<Action>& out) const {
   if (event.state == WorkerState::ready) {
-    out.push_back(AgentNote{"server", event.why, false});
+    const bool trouble = !event.trouble.empty();
+    out.push_back(AgentNote{"server", trouble ? event.trouble : event.why, trouble});
     return;
   }
   const std::string still = event.state == before ? "still " : "";
@@ -227,8 +234,8 @@ void Agent::note_no_models(std::vector<Action>& out) {
   const bool none = profile_.state() == WorkerState::ready && profile_.models().empty();
   if (none && !no_models_told_)
     out.push_back(AgentNote{"no_models",
-                            "ready, but nothing is served: the model server lists no models; load "
-                            "one there, or name it with --model",
+                            "ready, but nothing is served: " + profile_.why() +
+                                "; mend it there, or name the models with --model",
                             true});
   no_models_told_ = none;
 }

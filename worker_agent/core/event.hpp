@@ -69,6 +69,7 @@ struct JobBroke {
 struct ServerChanged {
   WorkerState state = WorkerState::starting;  // never draining
   std::string why;                            // one sentence
+  std::string trouble{};  // what a person should mend although it is ready; empty: nothing
   std::vector<ModelDescription> models;
   std::uint64_t slots = 0;
   std::string version;

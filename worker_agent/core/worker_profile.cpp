@@ -33,6 +33,7 @@ WorkerProfile::Change WorkerProfile::server_changed(const ServerChanged& server)
   const WorkerState before = state();
   server_state_ = server.state;
   server_why_ = cut_to(server.why, why_bytes_max);
+  trouble_ = cut_to(server.trouble, why_bytes_max);
   change.state = state() != before;
   // A server that is not there can't say what it serves: what was known of it stands, so that a
   // broker still tells "none of those that serve it is live" from "never heard of".
@@ -75,7 +76,9 @@ WorkerState WorkerProfile::state() const {
 
 std::string WorkerProfile::why() const {
   if (draining_) return "it was told to stop";
-  return server_state_ == WorkerState::ready ? std::string{} : server_why_;
+  if (server_state_ != WorkerState::ready) return server_why_;
+  if (trouble_.empty() && models_.empty()) return "the model server lists no models";
+  return trouble_;
 }
 
 bool WorkerProfile::serves(std::string_view model) const {

@@ -40,7 +40,7 @@ class WorkerProfile {
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] WorkerState state() const;
-  // Why it is in that state; empty while it is ready.
+  // Why it is in that state; while it is ready, what a person should mend. Empty: all is well.
   [[nodiscard]] std::string why() const;
   [[nodiscard]] WorkerState server_state() const { return server_state_; }
   [[nodiscard]] const std::vector<ModelDescription>& models() const { return models_; }
@@ -74,6 +74,7 @@ class WorkerProfile {
   bool draining_ = false;
   WorkerState server_state_ = WorkerState::starting;
   std::string server_why_;
+  std::string trouble_;
   std::string server_version_;
   std::vector<ModelDescription> models_;
   std::uint64_t models_version_ = 1;

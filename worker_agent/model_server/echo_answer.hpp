@@ -26,6 +26,11 @@ class EchoAnswer {
   [[nodiscard]] std::uint64_t words() const { return words_; }
   [[nodiscard]] std::uint64_t said() const { return said_; }
   [[nodiscard]] bool streams() const { return prompt_.stream; }
+  // No whole answer is longer, opening and closing aside; an escaped byte takes up to six.
+  [[nodiscard]] std::uint64_t bytes_bound() const {
+    const std::uint64_t around = streams() ? before_.size() + after_.size() : 1;
+    return words_ * around + 6 * prompt_.text.size();
+  }
 
   // Of a stream: the event that opens it (chat names the role; completions have none).
   void append_opening(std::string& out) const;

@@ -10,6 +10,9 @@
 namespace muster::agent {
 namespace {
 
+// An answer in one piece: brokers take no larger message by default.
+constexpr std::uint64_t answer_bytes_max = std::uint64_t{64} * 1024 * 1024;
+
 constexpr std::string_view json_type = "application/json";
 constexpr std::string_view events_type = "text/event-stream; charset=utf-8";
 
@@ -64,6 +67,12 @@ void EchoServer::begin_answer(EchoPrompt prompt, bool takes_parts, Running& runn
   const EchoAnswer& answer = running.answer.emplace(std::move(prompt), options_.model, ++answers_);
   fill(running.done, 200, answer.streams() ? events_type : json_type, {});
   running.in_parts = takes_parts && answer.streams() && answer.words() > 0;
+  if (!running.in_parts && answer.bytes_bound() > answer_bytes_max) {
+    const EchoFault too_long{400, "the answer would be too long for one piece; ask for a stream"};
+    fill(running.done, too_long.status, json_type, echo_fault(too_long));
+    running.answer.reset();
+    return;
+  }
   running.due =
       now + options_.first_token + (running.in_parts ? Duration{} : whole_delay(answer.words()));
 }
@@ -101,6 +110,7 @@ void EchoServer::run(Time now, std::vector<ServerEvent>& out) {
     model.name = options_.model;
     out.emplace_back(ServerStatus{WorkerState::ready,
                                   "the built-in echo model answers",
+                                  {},
                                   {std::move(model)},
                                   slots,
                                   MUSTER_VERSION});
@@ -127,7 +137,9 @@ void EchoServer::say(Jobs::iterator at, Time now, std::size_t& words_left,
     return end(at);
   }
   if (!running.in_parts) {
-    --words_left;  // so that any number of jobs is bounded too
+    // Built in one go, and charged so; at least one, so that any number of jobs is bounded too.
+    const std::uint64_t words = running.answer ? running.answer->words() : 0;
+    words_left -= std::min<std::uint64_t>(words_left, std::max<std::uint64_t>(words, 1));
     return finish(at, out);
   }
   EchoAnswer& answer = *running.answer;

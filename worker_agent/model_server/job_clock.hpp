@@ -1,8 +1,8 @@
 #pragma once
 
 // The three times that a request can set itself (docs/protocol.md, section 4), for one job: until
-// its end, until its first part, and between parts. An answer without parts has its end for a first
-// part. Pure: `now` is passed in.
+// its end, until its first part, and between parts; of the latter two, 0 is none. An answer without
+// parts has its end for a first part. Pure: `now` is passed in.
 
 #include <algorithm>
 #include <optional>
@@ -19,8 +19,8 @@ class JobClock {
  public:
   JobClock(const RequestOptions& options, Time now)
       : end_(after(now, options.timeout)),
-        part_(after(now, options.first_timeout)),
-        idle_(options.idle_timeout) {}
+        part_(after(now, unless_zero(options.first_timeout))),
+        idle_(unless_zero(options.idle_timeout)) {}
 
   void part_went_out(Time now) {
     had_part_ = true;
@@ -38,6 +38,9 @@ class JobClock {
   }
 
  private:
+  static std::optional<Duration> unless_zero(std::optional<Duration> time) {
+    return time == Duration::zero() ? std::nullopt : time;
+  }
   static Time after(Time now, std::optional<Duration> time) {
     return time ? now + std::min(*time, duration_max) : time_never;
   }

@@ -59,6 +59,7 @@ struct JobFailed {
 struct ServerStatus {
   WorkerState state = WorkerState::starting;  // starting, ready or unhealthy; never draining
   std::string why;                            // one sentence, for the log
+  std::string trouble;  // what a person should mend although it is ready; empty: nothing
   std::vector<ModelDescription> models;
   std::uint64_t slots = 0;  // what the server says it can do at once; 256 if nothing
   std::string version;

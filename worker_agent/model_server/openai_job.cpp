@@ -151,7 +151,7 @@ ServerEvidence OpenAiJob::end_complete(std::vector<ServerEvent>& out) {
   }
   const std::uint64_t status = head_.status;
   const std::string said = "status " + std::to_string(status);
-  // Its body does not reach the client, which may be told no more than this sentence.
+  // Of some of these the body does not reach the client, and of none the log.
   const auto in_its_words = [this](std::string sentence) {
     const std::string words = error_words(collected_);
     return words.empty() ? sentence : sentence + ": " + words;
@@ -169,7 +169,8 @@ ServerEvidence OpenAiJob::end_complete(std::vector<ServerEvent>& out) {
     return {};
   }
   if (status >= 500) {
-    fail_with_answer(ErrorCode::worker_failed, "the model server answered with " + said, out);
+    fail_with_answer(ErrorCode::worker_failed,
+                     in_its_words("the model server answered with " + said), out);
     return {};
   }
   PartMeta all = meta();

@@ -210,7 +210,8 @@ void ServerWatch::models_answered(std::uint64_t status, std::string_view body, T
   if (status_.state == WorkerState::ready) return ready(now);
   fact_ = 0;
   status_.slots = slots_assumed;
-  slots_note_ = "it does not tell how many requests it takes at once: 256 assumed";
+  slots_note_ =
+      "it does not tell how many requests it takes at once: 256, unless worker.slots says";
   status_.version.clear();
   ask_at_once(Step::facts, now);
 }
@@ -240,11 +241,13 @@ void ServerWatch::ready(Time now) {
   status_.state = WorkerState::ready;
   status_.why = "the model server at " + url_ + " is up; " + slots_note_;
   if (!models_note_.empty()) status_.why += "; " + models_note_;
+  status_.trouble = models_note_;
   if (urls_.size() > 1) status_.why += "; it was found there, as no url is set";
   wait_for_next_check(now);
 }
 
 void ServerWatch::down(const std::string& why, Time now) {
+  status_.trouble.clear();
   status_.state = was_ready_ ? WorkerState::unhealthy : WorkerState::starting;
   status_.why = was_ready_ ? "the model server at " + url_ + " is lost: " + why
                            : "no answer at " + url_ + ": " + why;
@@ -254,6 +257,7 @@ void ServerWatch::down(const std::string& why, Time now) {
 }
 
 void ServerWatch::unavailable(std::string_view body, Time now) {
+  status_.trouble.clear();
   const bool loading = says_loading(body);
   status_.state = loading || !was_ready_ ? WorkerState::starting : WorkerState::unhealthy;
   status_.why = "the model server at " + url_ +

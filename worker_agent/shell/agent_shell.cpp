@@ -25,10 +25,10 @@ constexpr Duration send_retry = std::chrono::milliseconds{10};
 constexpr Duration farewell = std::chrono::milliseconds{300};
 
 // A broker has held what it passes on to its own limits, which the worker does not know before it
-// is registered. These only keep out a peer that is no broker at all.
-constexpr WireLimits limits_from_broker{.header_bytes = 1024 * 1024,
-                                        .frame_bytes = 1024 * 1024 * 1024,
-                                        .message_bytes = 1024 * 1024 * 1024,
+// is registered. These are the most that one can be set to (config/broker.toml).
+constexpr WireLimits limits_from_broker{.header_bytes = 16 * 1024 * 1024,
+                                        .frame_bytes = 4ull * 1024 * 1024 * 1024,
+                                        .message_bytes = 16ull * 1024 * 1024 * 1024,
                                         .frames = 1024,
                                         .name_bytes = 128};
 
@@ -56,8 +56,9 @@ Event event_of(JobFailed&& failed) {
                   payload_of(failed.body)};
 }
 Event event_of(ServerStatus&& status) {
-  return ServerChanged{status.state, std::move(status.why), std::move(status.models), status.slots,
-                       std::move(status.version)};
+  return ServerChanged{
+      status.state, std::move(status.why),    std::move(status.trouble), std::move(status.models),
+      status.slots, std::move(status.version)};
 }
 
 }  // namespace

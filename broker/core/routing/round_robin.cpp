@@ -11,11 +11,13 @@ namespace {
 class RoundRobin final : public RoutingPolicy {
  public:
   WorkerInfo& pick(std::span<WorkerInfo* const> candidates, Prng&) override {
-    WorkerInfo* next = *std::min_element(
+    const auto [longest_ago, last] = std::minmax_element(
         candidates.begin(), candidates.end(),
         [](const WorkerInfo* a, const WorkerInfo* b) { return a->last_picked < b->last_picked; });
-    next->last_picked = ++picks_;
-    return *next;
+    // Turns may have been counted before, by another of these: the policy can change and come back.
+    picks_ = std::max(picks_, (*last)->last_picked) + 1;
+    (*longest_ago)->last_picked = picks_;
+    return **longest_ago;
   }
 
  private:

@@ -168,6 +168,17 @@ TEST(Failures, AreCountedByCodeAndByReasonAndNoted) {
   EXPECT_EQ(notes[1].worker, "A");
 }
 
+TEST(Failures, OfAWorkerAreItsTimeOutsToo) {
+  Bench bench;
+  bench.add_worker(1, {.slots = 2});
+  bench.request(5, 0, with([](auto& o) { o.timeout = 500ms; }));
+  bench.request(5, 1);
+  bench.error(1, 1, ErrorCode::refused);
+  bench.pass(500ms, {1});
+  EXPECT_EQ(bench.worker("A").find("failed")->uint_or(0), 1u);
+  EXPECT_EQ(bench.worker("A").find("refused")->uint_or(0), 1u);
+}
+
 TEST(Refused, IsToldWhereTimeRunsOutOverIt) {
   Bench bench;
   bench.add_worker(1);

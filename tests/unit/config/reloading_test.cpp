@@ -88,6 +88,16 @@ TEST(Reloading, WhatIsNewMustFitWhatIsKept) {
   EXPECT_TRUE(running.logs("lower the one or raise the other")) << running.log.content();
 }
 
+TEST(Reloading, TellsOfAChangeOnlyWhereItIsTaken) {
+  const Running running("[routing]\npolicy = \"lottery\"\n");
+  const LoadedBroker before = started(running);
+  std::ofstream(running.file.path()) << "[routing]\npolicy = \"round_robin\"\n[log]\nfile = "
+                                        "\"/nowhere/at/all.log\"\n";
+  EXPECT_FALSE(reload(before).has_value());
+  EXPECT_FALSE(running.logs("configuration changed")) << running.log.content();
+  EXPECT_TRUE(running.logs("everything stays as it is"));
+}
+
 TEST(Reloading, OpensTheLogAnew) {
   const Running running("");
   const LoadedBroker before = started(running);

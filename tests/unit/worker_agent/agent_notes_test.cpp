@@ -105,5 +105,15 @@ TEST(AgentNotes, NothingIsServedOnlyWhereTheServerIsUpAndNoModelsAreSet) {
   EXPECT_EQ(set.notes(), Words{"state"});
 }
 
+TEST(AgentNotes, AConnectionThatAnswersNoRegisterMayBeAFrontend) {
+  Harness h{options_for(1)};
+  h.step(Connected{first});
+  for (int i = 0; i < 20; ++i)
+    h.advance(500ms);
+  EXPECT_EQ(h.notes(), Words{"silent!"}) << "once for the whole outage";
+  const std::string& sentence = h.all<SessionNote>().back()->sentence;
+  EXPECT_NE(sentence.find("is this the broker's backend"), std::string::npos) << sentence;
+}
+
 }  // namespace
 }  // namespace muster::agent::test
