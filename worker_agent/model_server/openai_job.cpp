@@ -152,7 +152,7 @@ ServerEvidence OpenAiJob::end_complete(std::vector<ServerEvent>& out) {
   const std::uint64_t status = head_.status;
   const std::string said = "status " + std::to_string(status);
   // Its body does not reach the client, which may be told no more than this sentence.
-  const auto in_its_words = [this](std::string sentence) {
+  const auto in_its_words = [this](const std::string& sentence) {
     const std::string words = error_words(collected_);
     return words.empty() ? sentence : sentence + ": " + words;
   };

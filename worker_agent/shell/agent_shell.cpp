@@ -26,9 +26,10 @@ constexpr Duration farewell = std::chrono::milliseconds{300};
 
 // A broker has held what it passes on to its own limits, which the worker does not know before it
 // is registered. These only keep out a peer that is no broker at all.
-constexpr WireLimits limits_from_broker{.header_bytes = 1024 * 1024,
-                                        .frame_bytes = 1024 * 1024 * 1024,
-                                        .message_bytes = 1024 * 1024 * 1024,
+constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
+constexpr WireLimits limits_from_broker{.header_bytes = mebibyte,
+                                        .frame_bytes = 1024 * mebibyte,
+                                        .message_bytes = 1024 * mebibyte,
                                         .frames = 1024,
                                         .name_bytes = 128};
 
@@ -142,7 +143,7 @@ void AgentShell::run_server() {
   server_events_.clear();
   server_->run(now_, server_events_);
   for (ServerEvent& event : server_events_)
-    step(std::visit([](auto&& e) { return event_of(std::move(e)); }, std::move(event)));
+    step(std::visit([](auto& e) { return event_of(std::move(e)); }, event));
 }
 
 Time AgentShell::wake_at() const {
