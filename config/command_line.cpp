@@ -44,8 +44,10 @@ std::string footer(const Program& program) {
          "lists a,b."
          "\n\nExit codes:\n"
          "  0  done\n"
-         "  1  it could not start, or not go on; the last line says why\n"
-         "  2  the command line or the configuration is wrong\n";
+         "  1  it could not start, or not go on; or what was in hand was cut off when it stopped;\n"
+         "     the last line says why\n"
+         "  2  the command line or the configuration is wrong\n" +
+         program.exit_codes;
 }
 
 // One command line: what CLI11 has to be told, and what comes of it.

@@ -55,8 +55,9 @@ struct Program {
   std::string name;     // "muster-broker"
   std::string summary;  // what it is for, one paragraph
   std::vector<Flag> flags;
-  std::string examples;  // lines, each of a command and what it does
-  Schema schema;         // for the list of keys in --help; bound to options that hold the defaults
+  std::string examples;    // lines, each of a command and what it does
+  std::string exit_codes;  // lines for those of its own; may be empty
+  Schema schema;  // for the list of keys in --help; bound to options that hold the defaults
 };
 
 struct CommandLine {

@@ -42,14 +42,25 @@ class LineBackend : public sinks::basic_formatted_sink_backend<char, sinks::sync
     while (!rest.empty()) {
       const ssize_t n = ::write(fd_, rest.data(), rest.size());
       if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return;  // there is nobody left to tell
+      if (n <= 0) return lost(n < 0 ? errno : ENOSPC);
       rest.remove_prefix(static_cast<std::size_t>(n));
     }
+    lost_ = false;
   }
 
  private:
+  // Said once on standard error, until lines can be written again. Where standard error is the log
+  // itself there is nobody left to tell.
+  void lost(int error) {
+    if (std::exchange(lost_, true) || !owned_) return;
+    const std::string line = std::string{"the log file can't be written, and lines are lost: "} +
+                             std::strerror(error) + "\n";
+    static_cast<void>(::write(STDERR_FILENO, line.data(), line.size()));
+  }
+
   int fd_;
   bool owned_;
+  bool lost_ = false;
 };
 using Sink = sinks::synchronous_sink<LineBackend>;
 

@@ -26,6 +26,7 @@ Program broker_program(LoadedBroker& defaults) {
           "      a file, and one key of it set otherwise\n"
           "  muster-broker --config broker.toml --check-config\n"
           "      say what is wrong with a file\n",
+      .exit_codes = "",
       .schema = broker_schema(defaults.options, defaults.log),
   };
 }
@@ -53,6 +54,7 @@ Program agent_program(LoadedAgent& defaults) {
           "      at two brokers, under this name\n"
           "  muster-agent --config agent.toml --set worker.labels.gpu=h100\n"
           "      a file, and one label more\n",
+      .exit_codes = "  6  at every broker a newer instance has taken this worker's name\n",
       .schema = agent_schema(defaults.options, defaults.server, defaults.echo, defaults.log),
   };
 }

@@ -23,8 +23,8 @@
 
 namespace muster::agent {
 
-inline constexpr std::size_t held_bytes_max = 64 * 1024 * 1024;
-inline constexpr std::size_t held_bytes_end = held_bytes_max + 4 * 1024 * 1024;
+inline constexpr std::size_t held_bytes_max = std::size_t{64} * 1024 * 1024;
+inline constexpr std::size_t held_bytes_end = held_bytes_max + std::size_t{4} * 1024 * 1024;
 
 class Outbox {
  public:

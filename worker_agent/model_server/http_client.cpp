@@ -302,6 +302,8 @@ HttpEnd HttpClient::Impl::end_of(const Exchange& exchange, CURLcode code) {
     case CURLE_SSL_ISSUER_ERROR:
       return {HttpOutcome::unreachable,
               std::string{"TLS failed: "} + (*error != '\0' ? error : curl_easy_strerror(code))};
+    case CURLE_OUT_OF_MEMORY:  // as libcurl calls its own limit on a line of the head
+      return {HttpOutcome::malformed, "a line in the head of its answer is too long"};
     default:
       if (exchange.head_bytes > head_bytes_max)
         return {HttpOutcome::malformed, "the head of its answer is over 256 KiB"};

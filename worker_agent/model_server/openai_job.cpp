@@ -152,7 +152,7 @@ ServerEvidence OpenAiJob::end_complete(std::vector<ServerEvent>& out) {
   const std::uint64_t status = head_.status;
   const std::string said = "status " + std::to_string(status);
   // Of some of these the body does not reach the client, and of none the log.
-  const auto in_its_words = [this](std::string sentence) {
+  const auto in_its_words = [this](const std::string& sentence) {
     const std::string words = error_words(collected_);
     return words.empty() ? sentence : sentence + ": " + words;
   };

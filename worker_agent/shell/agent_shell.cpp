@@ -26,9 +26,10 @@ constexpr Duration farewell = std::chrono::milliseconds{300};
 
 // A broker has held what it passes on to its own limits, which the worker does not know before it
 // is registered. These are the most that one can be set to (config/broker.toml).
-constexpr WireLimits limits_from_broker{.header_bytes = 16 * 1024 * 1024,
-                                        .frame_bytes = 4ull * 1024 * 1024 * 1024,
-                                        .message_bytes = 16ull * 1024 * 1024 * 1024,
+constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
+constexpr WireLimits limits_from_broker{.header_bytes = 16 * mebibyte,
+                                        .frame_bytes = 4096 * mebibyte,
+                                        .message_bytes = 16384 * mebibyte,
                                         .frames = 1024,
                                         .name_bytes = 128};
 
@@ -147,7 +148,7 @@ void AgentShell::run_server() {
   server_events_.clear();
   server_->run(now_, server_events_);
   for (ServerEvent& event : server_events_)
-    step(std::visit([](auto&& e) { return event_of(std::move(e)); }, std::move(event)));
+    step(std::visit([](auto& e) { return event_of(std::move(e)); }, event));
 }
 
 Time AgentShell::wake_at() const {
