@@ -194,7 +194,7 @@ TEST(Reconfigured, TheSamePolicyGoesOnWithItsTurns) {
   options.policy = RoutingPolicyKind::round_robin;
   Bench bench{options};
   for (std::uint32_t worker = 1; worker <= 3; ++worker)
-    bench.add_worker(worker, {.name = std::string(1, static_cast<char>('A' + worker)), .slots = 99});
+    bench.add_worker(worker, {.name = "w" + std::to_string(worker), .slots = 99});
   std::uint64_t id = 0;
   const auto ask_nine = [&] {
     for (int i = 0; i < 9; ++i)
@@ -208,7 +208,7 @@ TEST(Reconfigured, TheSamePolicyGoesOnWithItsTurns) {
   options.policy = RoutingPolicyKind::round_robin;
   bench.give(Reconfigured{options});
   ask_nine();
-  for (const char* worker : {"B", "C", "D"})
+  for (const char* worker : {"w1", "w2", "w3"})
     EXPECT_EQ(bench.worker(worker).find("in_flight")->uint_or(0), 9u) << worker;
 }
 
@@ -216,9 +216,9 @@ TEST(Requests, MoreLabelsThanAWorkerCanHaveAreABadRequest) {
   Bench bench;
   bench.add_worker(1);
   bench.request(5, 0, with([](auto& o) {
-    for (int i = 0; i < 65; ++i)
-      o.require.emplace(std::to_string(i), "x");
-  }));
+                  for (int i = 0; i < 65; ++i)
+                    o.require.emplace(std::to_string(i), "x");
+                }));
   EXPECT_EQ(bench.take(), Lines{"c5 ERROR 0 BAD_REQUEST"});
   EXPECT_EQ(bench.stat("held_bytes"), 0u);
 }

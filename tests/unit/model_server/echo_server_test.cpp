@@ -340,6 +340,30 @@ TEST_F(EchoTest, StopsAJobForGood) {
   EXPECT_EQ(server->next_deadline(), time_never);
 }
 
+TEST_F(EchoTest, ATimeOfZeroIsNone) {
+  make({"echo", seconds{2}, seconds{3}});
+  RequestOptions options;
+  options.stream = true;
+  options.first_timeout = Duration::zero();
+  options.idle_timeout = Duration::zero();
+  const JobId id = start(chat_path, chat("a b c", R"(,"stream":true)"), options);
+  run_all();
+  EXPECT_TRUE(outcomes[id.value].done);
+  EXPECT_EQ(outcomes[id.value].parts.size(), 3u);
+}
+
+TEST_F(EchoTest, AStreamInOnePieceIsBoundedBeforeItIsBuilt) {
+  make();
+  std::string words;
+  for (int i = 0; i < 1'000'000; ++i)
+    words += "a ";
+  const JobId id = start(chat_path, chat(words, R"(,"stream":true)"));
+  run_all();
+  ASSERT_TRUE(outcomes[id.value].done);
+  EXPECT_EQ(outcomes[id.value].done->meta.status, 400u);
+  EXPECT_LT(outcomes[id.value].done->bytes.size(), 1000u);
+}
+
 TEST_F(EchoTest, KeepsTheTimesOfARequest) {
   make({"echo", seconds{2}, seconds{3}});
   const Time began = now;

@@ -143,7 +143,9 @@ TEST(OpenAiFailures, OtherServerErrorsAreWorkerFailedWithTheirBody) {
   ASSERT_TRUE(outcome.failed);
   EXPECT_EQ(outcome.failed->code, ErrorCode::worker_failed);
   EXPECT_EQ(outcome.failed->meta.status, 500u);
-  EXPECT_EQ(outcome.failed->message, "the model server answered with status 500");
+  EXPECT_EQ(outcome.failed->message,
+            "the model server answered with status 500: EngineCore encountered an issue. See stack "
+            "trace (above) for the root cause.");
   EXPECT_EQ(outcome.failed->body, body_of(recorded("vllm_internal_error")));
 }
 

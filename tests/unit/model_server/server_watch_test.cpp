@@ -79,7 +79,7 @@ TEST_F(ServerWatchTest, AssumesSlotsAndSaysSoWhereTheServerTellsNone) {
   EXPECT_EQ(watch.status().slots, 256u);
   EXPECT_EQ(why(),
             "the model server at http://h:1 is up; it does not tell how many requests it takes at "
-            "once: 256 assumed");
+            "once: 256, unless worker.slots says");
 }
 
 TEST_F(ServerWatchTest, ChecksEveryIntervalFromStartToStart) {

@@ -115,5 +115,30 @@ TEST(AgentNotes, AConnectionThatAnswersNoRegisterMayBeAFrontend) {
   EXPECT_NE(sentence.find("is this the broker's backend"), std::string::npos) << sentence;
 }
 
+TEST(AgentNotes, WhatIsWrongWithAReadyServerIsSaidAndTold) {
+  Harness h{options_for(1)};
+  h.make_ready();
+  ServerChanged refused = server_says(WorkerState::ready, "it is up; but 401");
+  refused.trouble = "GET /v1/models is answered with status 401";
+  h.step(refused);
+  h.step(refused);
+  EXPECT_EQ(h.notes(), Words{"server!"});
+  EXPECT_EQ(last_sentence(h), "GET /v1/models is answered with status 401");
+  h.advance(1s);
+  EXPECT_EQ(h.all_said<WorkerHeartbeat>().back()->why, refused.trouble);
+  EXPECT_EQ(h.all_said<WorkerHeartbeat>().back()->state, WorkerState::ready);
+}
+
+TEST(AgentNotes, AServerThatServesNothingSaysWhyToBrokersToo) {
+  Harness h{options_for(1)};
+  h.register_with(first);
+  ServerChanged nothing = serves_nothing();
+  nothing.trouble = "GET /v1/models is answered with status 401";
+  h.step(nothing);
+  EXPECT_NE(last_sentence(h).find("nothing is served: GET /v1/models is answered with status 401"),
+            std::string::npos);
+  EXPECT_EQ(h.all_said<WorkerHeartbeat>().back()->why, nothing.trouble);
+}
+
 }  // namespace
 }  // namespace muster::agent::test
