@@ -42,7 +42,7 @@ void Client::start(const Window& window, Time now) {
     send(now);
 }
 
-void Client::send_due(Time now) {
+void Client::act(Time now) {
   while (due() <= now) {
     const Time since = arrivals_->next();
     arrivals_->advance();
@@ -128,8 +128,8 @@ void Client::answered(Time now) {
   // Nobody else writes it, so this needs no locked instruction.
   yield_.answered.store(yield_.answered.load(std::memory_order_relaxed) + 1,
                         std::memory_order_relaxed);
-  if (arrivals_) return send_due(now);
-  if (now < window_.until && !cut_off_) send(now);
+  // A schedule asks by itself, as soon as due() is seen to have changed.
+  if (!arrivals_ && now < window_.until && !cut_off_) send(now);
 }
 
 }  // namespace muster::bench

@@ -27,7 +27,7 @@ class Client : public Peer {
 
   // When the schedule wants the next request sent; never while there is no schedule, or no room.
   [[nodiscard]] Time due() const override;
-  void act(Time now) override { send_due(now); }
+  void act(Time now) override;
 
   // Begins to ask.
   void start(const Window& window, Time now);
@@ -40,7 +40,6 @@ class Client : public Peer {
 
  private:
   void send(Time since);
-  void send_due(Time now);
   void took(Time now);
   void took_part(Ledger::Pending& pending, const Rest& rest, Time now);
   void took_other();
