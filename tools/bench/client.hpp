@@ -35,8 +35,10 @@ class Client : public Peer {
   // Nothing is outstanding, and nothing more will be sent.
   [[nodiscard]] bool done(Time now) const;
 
-  // REQUIRES: the run is over. Counts what the schedule still wanted to be sent.
-  [[nodiscard]] Tally tally();
+  // Counts what the schedule still wanted to be sent, and how long it has waited at the least: left
+  // out, it would make an overloaded target look quick. REQUIRES: the run is over; to be called
+  // once.
+  [[nodiscard]] Tally settle();
 
  private:
   void send(Time since);
@@ -44,6 +46,9 @@ class Client : public Peer {
   void took_part(Ledger::Pending& pending, const Rest& rest, Time now);
   void took_other();
   void answered(Time now);
+  [[nodiscard]] bool is_measured(Time since) const {
+    return since >= window_.from && since < window_.to;
+  }
 
   Script& script_;
   Yield& yield_;
@@ -55,6 +60,7 @@ class Client : public Peer {
   std::optional<Arrivals> arrivals_;
   bool ready_ = false;
   bool cut_off_ = false;
+  bool over_ = false;  // nothing is sent any more, whatever the schedule wants
   zmq::message_t header_;
 };
 
