@@ -46,6 +46,14 @@ class Bench(unittest.TestCase):
         self.assertEqual(1, len(asked), "both are asked at the same moments")
         self.assertTrue(100 < asked.pop() < 250, figures)
 
+    def test_a_schedule_beyond_what_can_be_done(self):
+        ended, figures = self.bench("--rate", "1000000", "--clients", "1", "--outstanding", "1")
+        self.assert_sound(ended, figures, ["muster", "proxy"])
+        for one in figures["runs"]:
+            self.assertGreater(one["whole_run"]["not_sent"], one["whole_run"]["sent"], one)
+            # Most of what is measured has waited for its turn until the end, 100 ms later or more.
+            self.assertGreater(one["latency"]["p50"], 100_000, one)
+
     def test_errors_fail_a_run_and_are_told(self):
         ended, figures = self.bench("--target", "muster", "--slots", "1", "--set",
                                     "queue.depth_max=0")

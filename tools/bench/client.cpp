@@ -42,7 +42,8 @@ void Client::start(const Window& window, Time now) {
     send(now);
 }
 
-void Client::send_due(Time now) {
+void Client::act(Time now) {
+  over_ = now >= window_.until;
   while (due() <= now) {
     const Time since = arrivals_->next();
     arrivals_->advance();
@@ -51,7 +52,7 @@ void Client::send_due(Time now) {
 }
 
 Time Client::due() const {
-  if (!arrivals_ || ledger_.full() || cut_off_) return time_never;
+  if (!arrivals_ || over_ || ledger_.full() || cut_off_) return time_never;
   return arrivals_->next() < window_.until ? arrivals_->next() : time_never;
 }
 
@@ -59,9 +60,11 @@ bool Client::done(Time now) const {
   return now >= window_.until && ledger_.outstanding() == 0;
 }
 
-Tally Client::tally() {
-  for (; arrivals_ && arrivals_->next() < window_.until; arrivals_->advance())
+Tally Client::settle() {
+  for (; arrivals_ && arrivals_->next() < window_.until; arrivals_->advance()) {
     ++ledger_.tally.not_sent;
+    if (is_measured(arrivals_->next())) yield_.latencies.add(window_.until - arrivals_->next());
+  }
   return ledger_.tally;
 }
 
@@ -113,8 +116,7 @@ void Client::took_part(Ledger::Pending& pending, const Rest& rest, Time now) {
     ledger_.tally.complain("a part of an answer has lost its body");
   }
   if (++pending.parts < answer.size()) return;
-  if (pending.since >= window_.from && pending.since < window_.to)
-    yield_.latencies.add(now - pending.since);
+  if (is_measured(pending.since)) yield_.latencies.add(now - pending.since);
   ledger_.close(pending);
   answered(now);
 }
@@ -128,8 +130,8 @@ void Client::answered(Time now) {
   // Nobody else writes it, so this needs no locked instruction.
   yield_.answered.store(yield_.answered.load(std::memory_order_relaxed) + 1,
                         std::memory_order_relaxed);
-  if (arrivals_) return send_due(now);
-  if (now < window_.until && !cut_off_) send(now);
+  // A schedule asks by itself, as soon as due() is seen to have changed.
+  if (!arrivals_ && now < window_.until && !cut_off_) send(now);
 }
 
 }  // namespace muster::bench

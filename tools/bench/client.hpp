@@ -27,7 +27,7 @@ class Client : public Peer {
 
   // When the schedule wants the next request sent; never while there is no schedule, or no room.
   [[nodiscard]] Time due() const override;
-  void act(Time now) override { send_due(now); }
+  void act(Time now) override;
 
   // Begins to ask.
   void start(const Window& window, Time now);
@@ -35,16 +35,20 @@ class Client : public Peer {
   // Nothing is outstanding, and nothing more will be sent.
   [[nodiscard]] bool done(Time now) const;
 
-  // REQUIRES: the run is over. Counts what the schedule still wanted to be sent.
-  [[nodiscard]] Tally tally();
+  // Counts what the schedule still wanted to be sent, and how long it has waited at the least: left
+  // out, it would make an overloaded target look quick. REQUIRES: the run is over; to be called
+  // once.
+  [[nodiscard]] Tally settle();
 
  private:
   void send(Time since);
-  void send_due(Time now);
   void took(Time now);
   void took_part(Ledger::Pending& pending, const Rest& rest, Time now);
   void took_other();
   void answered(Time now);
+  [[nodiscard]] bool is_measured(Time since) const {
+    return since >= window_.from && since < window_.to;
+  }
 
   Script& script_;
   Yield& yield_;
@@ -56,6 +60,7 @@ class Client : public Peer {
   std::optional<Arrivals> arrivals_;
   bool ready_ = false;
   bool cut_off_ = false;
+  bool over_ = false;  // nothing is sent any more, whatever the schedule wants
   zmq::message_t header_;
 };
 

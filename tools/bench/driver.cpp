@@ -91,10 +91,10 @@ void Driver::run(const Window& window, Time give_up, std::atomic<std::uint64_t>&
   }
 }
 
-Tally Driver::tally() {
+Tally Driver::settle() {
   Tally all;
   for (const auto& client : clients_)
-    all.add(client->tally());
+    all.add(client->settle());
   for (const auto& worker : workers_)
     all.complain(worker->complaint());
   return all;

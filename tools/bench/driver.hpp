@@ -40,9 +40,10 @@ class Driver {
   // many drivers have not; this one takes itself off. REQUIRES: open() went well.
   void run(const Window& window, Time give_up, std::atomic<std::uint64_t>& asking);
 
+  // What has been answered so far; its latencies are whole only after settle().
   [[nodiscard]] const Yield& yield() const { return yield_; }
-  // REQUIRES: run() is over.
-  [[nodiscard]] Tally tally();
+  // REQUIRES: run() is over; to be called once.
+  [[nodiscard]] Tally settle();
 
  private:
   struct Appointment {

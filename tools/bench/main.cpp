@@ -79,8 +79,8 @@ void note(const Figures& run) {
     complain(which + problem);
   if (run.tally.not_sent > 0) {
     complain(which + std::to_string(run.tally.not_sent) +
-             " requests of the schedule were not sent, since the windows were full: the latencies "
-             "are too low");
+             " requests of the schedule were not sent, since the windows were full: their latency "
+             "counts as what they had waited by then, and would have been longer");
   }
 }
 

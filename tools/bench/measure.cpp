@@ -82,11 +82,11 @@ class Load {
     }
     return all;
   }
-  // REQUIRES: joined.
+  // REQUIRES: joined; to be called once.
   void sum_up(Figures& figures) {
     for (const auto& driver : drivers_) {
+      figures.tally.add(driver->settle());
       figures.latencies.merge(driver->yield().latencies);
-      figures.tally.add(driver->tally());
     }
   }
 

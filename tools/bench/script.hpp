@@ -39,7 +39,7 @@ struct Window {
 
 // What the clients of one driver have to show.
 struct Yield {
-  Histogram latencies;                     // of measured requests that were answered by FINAL
+  Histogram latencies;  // of measured requests, but for those that ended with an ERROR
   std::atomic<std::uint64_t> answered{0};  // so far; other threads look at it
 };
 

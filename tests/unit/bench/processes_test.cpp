@@ -36,10 +36,11 @@ TEST(BenchUsage, ReadsStatWhateverAProgramIsCalled) {
 TEST(BenchUsage, ReadsTheLineOfAKeyAndNoOther) {
   const std::string_view status =
       "Name:\tmuster-broker\nVmRSS:\t   12800 kB\nvoluntary_ctxt_switches:\t7\n"
-      "nonvoluntary_ctxt_switches:\t5\n";
+      "nonvoluntary_ctxt_switches:\t5\nCpus_allowed_list:\t0-1\nCpus_allowed:\t3\n";
   EXPECT_EQ(parse_status(status, "VmRSS"), 12'800u);
   EXPECT_EQ(parse_status(status, "voluntary_ctxt_switches"), 7u);
   EXPECT_EQ(parse_status(status, "nonvoluntary_ctxt_switches"), 5u);
+  EXPECT_EQ(parse_status(status, "Cpus_allowed"), 3u);
   EXPECT_EQ(parse_status(status, "Vm"), 0u);
   EXPECT_EQ(parse_status("", "VmRSS"), 0u);
 }
@@ -100,6 +101,14 @@ TEST(BenchChild, EndsInOrderWhereItObeys) {
   EXPECT_FALSE(child.ended());
   EXPECT_TRUE(child.end(std::chrono::seconds{10}));
   EXPECT_EQ(child.ended(), "by signal " + std::to_string(SIGTERM));
+}
+
+TEST(BenchChild, EndsOutOfOrderWhereItSaysSo) {
+  ChildProcess child({"/bin/sh", "-c", "trap 'exit 3' TERM; echo ready; while :; do :; done"});
+  ASSERT_TRUE(comes_true([&] { return child.output() == "ready\n"; }));
+  const auto ended = child.end(std::chrono::seconds{10});
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error(), "it ended with exit code 3");
 }
 
 TEST(BenchChild, IsEndedWhereItDoesNotObey) {
