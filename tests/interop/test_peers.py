@@ -1,5 +1,5 @@
 """Every client with every worker, through a real broker: the house's own in C++, and the peers in
-Python and JavaScript that were written from docs/protocol.md alone.
+Python and JavaScript that rest on docs/protocol.md alone.
 """
 
 import signal
