@@ -63,7 +63,12 @@ struct Decoded {
 // Decodes for one side of one socket. Keeps its working memory from call to call; one thread.
 class Decoder {
  public:
-  explicit Decoder(WireLimits limits);
+  // What becomes of the fields that only the two ends of a request need: `path`, `type`, `headers`
+  // and `trace` of REQUEST, `type` and `headers` of a part's `meta`. Who passes a header on as it
+  // came asks for `what_routes`: then they are checked alike, and left empty.
+  enum class Keep : std::uint8_t { all, what_routes };
+
+  explicit Decoder(WireLimits limits, Keep keep = Keep::all);
   ~Decoder();
   Decoder(const Decoder&) = delete;
   Decoder& operator=(const Decoder&) = delete;

@@ -61,6 +61,7 @@ Fault make(FaultReason reason, std::string what) {
 
 struct Decoder::Impl {
   WireLimits limits;
+  Keep keep;
   codec::Tape tape;
 
   // What can be said before anything is parsed.
@@ -149,7 +150,7 @@ Result<Decoded<Messages>, Fault> Decoder::Impl::decode(const Frame& header, cons
   if (auto fault = check_header(header.text(), preamble)) return failed(std::move(*fault));
 
   const codec::TypeInfo& info = *codec::type_info(*preamble.type);
-  Reader in{tape, info.name, limits};
+  Reader in{tape, info.name, limits, keep};
   Result<Decoded<Messages>, Fault> result{Decoded<Messages>{}};
   Decoded<Messages>& decoded = *result;
   if (!read_one_of(in, info.type, decoded.message)) {
@@ -165,7 +166,8 @@ Result<Decoded<Messages>, Fault> Decoder::Impl::decode(const Frame& header, cons
   return result;
 }
 
-Decoder::Decoder(WireLimits limits) : impl_(std::make_unique<Impl>(Impl{limits, {}})) {}
+Decoder::Decoder(WireLimits limits, Keep keep)
+    : impl_(std::make_unique<Impl>(Impl{limits, keep, {}})) {}
 Decoder::~Decoder() = default;
 
 Result<Decoded<FromClient>, Fault> Decoder::from_client(const Frame& header, const Payload& payload,

@@ -25,15 +25,15 @@ RequestOptions read_options(Reader& in) {
     } else if (key == "stream") {
       o.stream = in.boolean(false);
     } else if (key == "path") {
-      o.path = in.text();
+      o.path = in.end_text();
     } else if (key == "type") {
-      o.type = in.text();
+      o.type = in.end_text();
     } else if (key == "headers") {
-      o.headers = in.string_map(Keys::any);
+      o.headers = in.end_string_map();
     } else if (key == "request_id") {
       o.request_id = in.text();
     } else if (key == "trace") {
-      o.trace = in.text();
+      o.trace = in.end_text();
     } else if (key == "session") {
       o.session = in.name(Empty::allowed);
     } else if (key == "prefix") {
@@ -59,9 +59,9 @@ PartMeta read_part_meta(Reader& in) {
     if (key == "status") {
       meta.status = in.uint_or_none();
     } else if (key == "type") {
-      meta.type = in.text();
+      meta.type = in.end_text();
     } else if (key == "headers") {
-      meta.headers = in.string_map(Keys::any);
+      meta.headers = in.end_string_map();
     } else if (key == "worker") {
       meta.worker = in.name(Empty::allowed);
     } else if (key == "usage") {

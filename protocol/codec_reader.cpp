@@ -83,8 +83,9 @@ std::optional<Value> settle(std::vector<OpenContainer>& open, Value done) {
 
 }  // namespace
 
-Reader::Reader(const Tape& tape, std::string_view message, const WireLimits& limits)
-    : tape_(tape), message_(message), limits_(limits) {
+Reader::Reader(const Tape& tape, std::string_view message, const WireLimits& limits,
+               Decoder::Keep keep)
+    : tape_(tape), message_(message), limits_(limits), keep_all_(keep == Decoder::Keep::all) {
   CHECK(tape.tokens().size() >= 3 && tape.tokens()[0].count >= 2, "a reader needs a header");
   elements_left_ = tape.tokens()[0].count - 2;
   at_ = 3;  // after the array itself, the version and the type, which are plain numbers
@@ -320,30 +321,47 @@ std::vector<std::uint64_t> Reader::uints() {
   return all;
 }
 
-StringMap Reader::string_map(Keys keys) {
-  StringMap strings;
-  if (absent()) return strings;
+template <class OnPair>
+void Reader::string_pairs(Keys keys, OnPair on_pair) {
+  if (absent()) return;
   const Token* map = take(Kind::map, "a map of strings");
   for (std::uint32_t i = 0; map != nullptr && i < map->count; ++i) {
     const std::string_view key = take_key();
-    if (failed()) break;
-    if (!is_utf8(key)) {
-      impossible("has a key that is not valid UTF-8; strings must be.");
-      break;
-    }
-    if (keys == Keys::names && !check_name(key, "has a key that is ")) break;
+    if (failed()) return;
+    if (!is_utf8(key)) return impossible("has a key that is not valid UTF-8; strings must be.");
+    if (keys == Keys::names && !check_name(key, "has a key that is ")) return;
     if (next_kind() != Kind::string) {
       std::string what = "has a value that is ";
       what += kind_name(next_kind());
       what += "; all of its values must be strings.";
-      impossible(what);
-      break;
+      return impossible(what);
     }
     const std::string_view text = take_text();
-    if (failed()) break;
-    strings.insert_or_assign(std::string{key}, std::string{text});
+    if (failed()) return;
+    on_pair(key, text);
   }
+}
+
+StringMap Reader::string_map(Keys keys) {
+  StringMap strings;
+  string_pairs(keys, [&](std::string_view key, std::string_view text) {
+    strings.insert_or_assign(std::string{key}, std::string{text});
+  });
   return strings;
+}
+
+// ---- what the ends alone need ---------------------------------------------------------------
+
+std::string Reader::end_text() {
+  if (absent()) return {};
+  const std::string_view text = take_text();
+  return keep_all_ ? std::string{text} : std::string{};
+}
+
+StringMap Reader::end_string_map() {
+  if (keep_all_) return string_map(Keys::any);
+  string_pairs(Keys::any, [](std::string_view, std::string_view) {});
+  return {};
 }
 
 // ---- free data ------------------------------------------------------------------------------

@@ -30,7 +30,8 @@ class Reader {
   enum class Keys : std::uint8_t { any, names };
 
   // REQUIRES: `tape` starts with an array of two items or more. Reading starts after these two.
-  Reader(const Tape& tape, std::string_view message, const WireLimits& limits);
+  Reader(const Tape& tape, std::string_view message, const WireLimits& limits,
+         Decoder::Keep keep = Decoder::Keep::all);
 
   [[nodiscard]] bool failed() const { return fault_.has_value(); }
   // REQUIRES: failed().
@@ -68,6 +69,11 @@ class Reader {
   [[nodiscard]] Value value();
   void skip();
 
+  // The same readings, where the field is one that the ends alone need: checked alike, and given
+  // only where all is kept.
+  [[nodiscard]] std::string end_text();
+  [[nodiscard]] StringMap end_string_map();
+
   [[nodiscard]] Kind next_kind() const;
   // What comes next is of a wrong kind: "... is an integer; it must be `wanted`."
   void expected(std::string_view wanted);
@@ -86,6 +92,8 @@ class Reader {
   [[nodiscard]] const Token* take(Kind kind, std::string_view wanted);
   [[nodiscard]] std::string_view take_text();
   [[nodiscard]] std::string_view take_key();
+  template <class OnPair>
+  void string_pairs(Keys keys, OnPair on_pair);
   [[nodiscard]] bool check_name(std::string_view text, std::string_view whose);
   void next_element(std::string_view name, bool nil_allowed);
   [[nodiscard]] std::optional<Value> scalar(const Token& token);
@@ -97,6 +105,7 @@ class Reader {
   const Tape& tape_;
   std::string_view message_;
   const WireLimits& limits_;
+  const bool keep_all_;
   std::size_t at_ = 0;
   std::size_t elements_left_ = 0;
   std::array<Step, path_max> path_{};

@@ -32,6 +32,14 @@ class Frame {
     return other;
   }
 
+  // A handle for keeping. What libzmq has received lies in one buffer with its neighbours, 8 KiB
+  // together, and any handle on it keeps all of them; so what is small is copied out, and what is
+  // large, which has a buffer of its own, is shared.
+  [[nodiscard]] Frame keep() const {
+    constexpr std::size_t receive_buffer_bytes = 8192;
+    return size() <= receive_buffer_bytes ? Frame{bytes()} : share();
+  }
+
   [[nodiscard]] std::size_t size() const { return message_.size(); }
   [[nodiscard]] bool empty() const { return size() == 0; }
   [[nodiscard]] std::span<const std::byte> bytes() const {
@@ -97,6 +105,13 @@ class Payload {
     Payload other;
     for (std::size_t i = 0; i < count_; ++i)
       other.add(frame(i).share());
+    return other;
+  }
+
+  [[nodiscard]] Payload keep() const {
+    Payload other;
+    for (std::size_t i = 0; i < count_; ++i)
+      other.add(frame(i).keep());
     return other;
   }
 

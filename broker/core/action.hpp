@@ -16,11 +16,11 @@ struct SendToClient {
   ToClient message;
 };
 
-// A worker's CHUNK, FINAL or ERROR, passed on under the client's id.
+// A worker's CHUNK, FINAL or ERROR, passed on under the client's id, which the header has already.
 struct RelayToClient {
   ClientConnection to;
   ClientRequestId id;
-  Header header;
+  Frame header;
   Payload payload;
 };
 
@@ -29,11 +29,12 @@ struct SendToWorker {
   ToWorker message;
 };
 
-// A client's REQUEST, passed on under the broker's id for this attempt.
+// A client's REQUEST, passed on under the broker's id for this attempt, which the header has
+// already.
 struct RelayToWorker {
   WorkerConnection to;
   BrokerId id;
-  Header header;
+  Frame header;
   Payload payload;
 };
 

@@ -207,7 +207,7 @@ Controller::Controller(const ControllerOptions& options, const Birth& birth, Tim
 
 Controller::~Controller() = default;
 
-void Controller::step(Event event, Time now, std::vector<Action>& out) {
+void Controller::step(Event&& event, Time now, std::vector<Action>& out) {
   impl_->step(std::move(event), now, out);
 }
 

@@ -36,7 +36,7 @@ class Controller {
   Controller& operator=(const Controller&) = delete;
 
   // Takes one event. `now` never goes back. Actions are appended to `out`.
-  void step(Event event, Time now, std::vector<Action>& out);
+  void step(Event&& event, Time now, std::vector<Action>& out);
 
   // When the next Tick is wanted; never later than one heartbeat interval from the last one.
   [[nodiscard]] Time next_deadline() const;

@@ -99,23 +99,19 @@ void Dispatcher::accept(ClientConnection from, Request&& message, Header&& heade
                   step);
   }
 
-  PendingRequest request;
-  request.client = from;
-  request.id = id;
+  PendingRequest& request = requests_.add(from, id, std::move(header), std::move(payload));
   request.model = std::move(message.model);
   request.request_id = std::move(asked.request_id);
   request.require = std::move(asked.require);
   request.priority = asked.priority;
   request.stream = asked.stream;
-  request.header = std::move(header);
-  request.payload = std::move(payload);
   request.received = step.now;
   request.until = step.now + std::min(asked.timeout.value_or(options_.request_timeout),
                                       options_.request_timeout_max);
   const Duration first = asked.first_timeout.value_or(options_.first_timeout);
   if (first > Duration::zero()) request.first_until = step.now + first;
   request.idle_timeout = asked.idle_timeout.value_or(options_.idle_timeout);
-  place(requests_.add(std::move(request)), true, step);
+  place(request, true, step);
 }
 
 void Dispatcher::reject(ClientConnection from, WireId id, Verdict verdict, Step& step,
@@ -155,7 +151,16 @@ void Dispatcher::place(PendingRequest& request, bool fresh, Step& step) {
                  options_.heartbeat_interval},
                 true, step);
   }
-  waiting_.add(request);
+  wait(request);
+}
+
+// What waits is kept in buffers of its own.
+void Dispatcher::wait(PendingRequest& request) {
+  if (!request.in_room) {
+    request.header = request.header.keep();
+    request.payload = request.payload.keep();
+    waiting_.add(request);
+  }
   requests_.rearm(request);
 }
 
@@ -164,9 +169,7 @@ void Dispatcher::hold_or_answer(PendingRequest& request, Step& step) {
   const bool room = request.in_room || waiting_.depth(request.model) < options_.queue_depth_max;
   if (until > step.now && room) {
     request.held_until = until;
-    if (!request.in_room) waiting_.add(request);
-    requests_.rearm(request);
-    return;
+    return wait(request);
   }
   const NoWorkerHandler::Reason why = no_worker_.explain(request);
   fail(request, {ErrorCode::no_worker, why.word, why.retryable, why.sentence}, true, step);
@@ -180,8 +183,10 @@ void Dispatcher::bind(PendingRequest& request, WorkerInfo& worker, Step& step) {
   const BrokerId attempt{next_id_++};
   requests_.bind(request, worker, attempt, step.now);
   request.held_until = time_never;
-  step.out.push_back(
-      RelayToWorker{worker.connection, attempt, request.header.share(), request.payload.share()});
+  Header header = std::exchange(request.header, request.header.keep());
+  Payload payload = std::exchange(request.payload, request.payload.keep());
+  step.out.push_back(RelayToWorker{
+      worker.connection, attempt, std::move(header).renumbered(wire(attempt)), std::move(payload)});
 }
 
 void Dispatcher::fill(WorkerInfo& worker, Step& step) {
@@ -213,8 +218,7 @@ void Dispatcher::look_again(PendingRequest& request, Step& step) {
   }
   waiting_.remove(request);
   if (WorkerInfo* worker = choose(request, step.now)) return bind(request, *worker, step);
-  waiting_.add(request);
-  requests_.rearm(request);
+  wait(request);
 }
 
 // ---- what its worker says --------------------------------------------------------------------
@@ -245,8 +249,9 @@ void Dispatcher::part(PendingRequest& request, const Chunk& chunk, Header&& head
     request.idle_until = step.now + request.idle_timeout;
     requests_.rearm(request);
   }
-  step.out.push_back(
-      RelayToClient{request.client, request.id, std::move(header), std::move(payload)});
+  step.out.push_back(RelayToClient{request.client, request.id,
+                                   std::move(header).renumbered(wire(request.id)),
+                                   std::move(payload)});
 }
 
 void Dispatcher::finish(PendingRequest& request, const Final& final, Header&& header,
@@ -260,8 +265,9 @@ void Dispatcher::finish(PendingRequest& request, const Final& final, Header&& he
   }
   ++counters_.finals;
   ++request.worker->served;
-  step.out.push_back(
-      RelayToClient{request.client, request.id, std::move(header), std::move(payload)});
+  step.out.push_back(RelayToClient{request.client, request.id,
+                                   std::move(header).renumbered(wire(request.id)),
+                                   std::move(payload)});
   close(request, "FINAL", {}, step);
   free_slot(request, step);
 }
@@ -295,8 +301,9 @@ void Dispatcher::fail_by_worker(PendingRequest& request, const Error& error, Hea
   }
   counters_.count_error(error.code, error.meta.reason);
   note_failure(&request, error.code, error.meta.reason, error.message, step);
-  step.out.push_back(
-      RelayToClient{request.client, request.id, std::move(header), std::move(payload)});
+  step.out.push_back(RelayToClient{request.client, request.id,
+                                   std::move(header).renumbered(wire(request.id)),
+                                   std::move(payload)});
   close(request, error_name(error.code), error.meta.reason, step);
   free_slot(request, step);
 }

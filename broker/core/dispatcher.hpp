@@ -94,6 +94,7 @@ class Dispatcher {
   void place(PendingRequest& request, bool fresh, Step& step);
   void bind(PendingRequest& request, WorkerInfo& worker, Step& step);
   void hold_or_answer(PendingRequest& request, Step& step);
+  void wait(PendingRequest& request);
   // The client's side ends here, and only here.
   void close(PendingRequest& request, std::string_view end, std::string_view reason, Step& step);
   [[nodiscard]] Error make_error(WireId id, const Verdict& verdict, const WorkerInfo* worker) const;

@@ -17,7 +17,9 @@ namespace muster::broker {
 struct Header {
   Frame frame;
   IdSpan id;
-  [[nodiscard]] Header share() const { return {frame.share(), id}; }
+  [[nodiscard]] Header keep() const { return {frame.keep(), id}; }
+  // The frame under another id. The header is used up.
+  [[nodiscard]] Frame renumbered(WireId to) && { return with_id(std::move(frame), id, to); }
 };
 
 struct ClientSaid {

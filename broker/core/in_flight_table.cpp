@@ -3,40 +3,67 @@
 #include "protocol/check.hpp"
 
 namespace muster::broker {
+namespace {
 
-PendingRequest& InFlightTable::add(PendingRequest request) {
-  request.number = RequestNumber{++last_number_};
+constexpr std::size_t buckets_min = 1024;  // a power of two
+
+}  // namespace
+
+InFlightTable::InFlightTable()
+    : bucket_count_(buckets_min),
+      buckets_(new Attempts::bucket_type[buckets_min]),
+      by_attempt_(Attempts::bucket_traits(buckets_.get(), buckets_min)) {}
+
+InFlightTable::~InFlightTable() {
+  while (!all_.empty()) {
+    PendingRequest& request = all_.front();
+    if (request.at_worker()) unbind(request, request.bound);
+    if (request.phase != Phase::answered) answered(request);
+    erase(request);
+  }
+}
+
+PendingRequest& InFlightTable::make() {
+  auto* request = new PendingRequest;
+  request->number = RequestNumber{++last_number_};
+  all_.push_back(*request);
+  return *request;
+}
+
+PendingRequest& InFlightTable::add(ClientConnection client, ClientRequestId id, Header&& header,
+                                   Payload&& payload) {
+  PendingRequest& request = make();
+  request.client = client;
+  request.id = id;
+  request.header = std::move(header);
+  request.payload = std::move(payload);
   request.held_bytes = request.header.frame.size() + request.payload.bytes() + overhead_bytes;
   held_bytes_ += request.held_bytes;
   ++unanswered_;
-  const auto placed = requests_.emplace_hint(requests_.end(), request.number, std::move(request));
-  PendingRequest& kept = placed->second;
-  const bool fresh = by_client_[kept.client].emplace(kept.id, &kept).second;
-  CHECK(fresh, "two outstanding requests of one client under one id");
-  rearm(kept);
-  return kept;
+  OfClient& siblings = by_client_[client];
+  const std::size_t before = siblings.size();
+  siblings.insert(siblings.end(), request);
+  CHECK(siblings.size() == before + 1, "two outstanding requests of one client under one id");
+  return request;
 }
 
 PendingRequest& InFlightTable::adopt(WorkerInfo& worker, BrokerId attempt, Time now) {
-  const RequestNumber number{++last_number_};
-  PendingRequest& orphan =
-      requests_.emplace_hint(requests_.end(), number, PendingRequest{})->second;
-  orphan.number = number;
+  PendingRequest& orphan = make();
   orphan.phase = Phase::answered;
   bind(orphan, worker, attempt, now);
   return orphan;
 }
 
 PendingRequest* InFlightTable::find(ClientConnection client, ClientRequestId id) {
-  const auto ids = by_client_.find(client);
-  if (ids == by_client_.end()) return nullptr;
-  const auto found = ids->second.find(id);
-  return found != ids->second.end() ? found->second : nullptr;
+  const auto siblings = by_client_.find(client);
+  if (siblings == by_client_.end() || siblings->second.rbegin()->id < id) return nullptr;
+  const auto found = siblings->second.find(id);
+  return found != siblings->second.end() ? &*found : nullptr;
 }
 
 PendingRequest* InFlightTable::find(BrokerId attempt) {
   const auto found = by_attempt_.find(attempt);
-  return found != by_attempt_.end() ? found->second : nullptr;
+  return found != by_attempt_.end() ? &*found : nullptr;
 }
 
 std::size_t InFlightTable::outstanding(ClientConnection client) const {
@@ -47,15 +74,15 @@ std::size_t InFlightTable::outstanding(ClientConnection client) const {
 std::vector<PendingRequest*> InFlightTable::of_client(ClientConnection client) {
   std::vector<PendingRequest*> all;
   if (const auto ids = by_client_.find(client); ids != by_client_.end()) {
-    for (const auto& [id, request] : ids->second)
-      all.push_back(request);
+    for (PendingRequest& request : ids->second)
+      all.push_back(&request);
   }
   return all;
 }
 
 std::vector<PendingRequest*> InFlightTable::unanswered() {
   std::vector<PendingRequest*> all;
-  for (auto& [number, request] : requests_) {
+  for (PendingRequest& request : all_) {
     if (request.phase != Phase::answered) all.push_back(&request);
   }
   return all;
@@ -67,17 +94,18 @@ void InFlightTable::bind(PendingRequest& request, WorkerInfo& worker, BrokerId a
   request.attempt = attempt;
   request.bound = now;
   if (request.phase == Phase::waiting) request.phase = Phase::sent;
-  CHECK(worker.holds.emplace(attempt, &request).second, "a broker id was used twice at a worker");
-  CHECK(by_attempt_.emplace(attempt, &request).second, "a broker id was used twice");
+  worker.holds.push_back(request);
+  if (by_attempt_.size() >= bucket_count_) grow_buckets();
+  CHECK(by_attempt_.insert(request).second, "a broker id was used twice");
   rearm(request);
 }
 
 void InFlightTable::unbind(PendingRequest& request, Time now) {
   CHECK(request.at_worker(), "a slot was freed twice");
   WorkerInfo& worker = *request.worker;
-  worker.holds.erase(request.attempt);
+  worker.holds.erase(HeldRequests::s_iterator_to(request));
   if (worker.holds.empty()) worker.idle_since = now;
-  by_attempt_.erase(request.attempt);
+  by_attempt_.erase(by_attempt_.iterator_to(request));
   request.worker = nullptr;
 }
 
@@ -86,19 +114,16 @@ void InFlightTable::answered(PendingRequest& request) {
   let_go_of_body(request);
   request.phase = Phase::answered;
   --unanswered_;
-  const auto ids = by_client_.find(request.client);
-  ids->second.erase(request.id);
-  if (ids->second.empty()) by_client_.erase(ids);
-  if (request.armed != time_never) {
-    timers_.disarm(request.number, request.armed);
-    request.armed = time_never;
-  }
+  const auto siblings = by_client_.find(request.client);
+  siblings->second.erase(siblings->second.iterator_to(request));
+  if (siblings->second.empty()) by_client_.erase(siblings);
+  disarm(request);
 }
 
 void InFlightTable::erase(PendingRequest& request) {
   CHECK(request.phase == Phase::answered, "a request was forgotten without an answer");
   CHECK(!request.at_worker(), "a request was forgotten with its slot taken");
-  requests_.erase(request.number);
+  all_.erase_and_dispose(All::s_iterator_to(request), std::default_delete<PendingRequest>{});
 }
 
 void InFlightTable::let_go_of_body(PendingRequest& request) {
@@ -111,19 +136,33 @@ void InFlightTable::let_go_of_body(PendingRequest& request) {
 void InFlightTable::rearm(PendingRequest& request) {
   const Time deadline = request.deadline();
   if (deadline >= request.armed) return;
-  if (request.armed != time_never) timers_.disarm(request.number, request.armed);
-  timers_.arm(request.number, deadline);
+  disarm(request);
   request.armed = deadline;
+  timers_.insert(timers_.end(), request);
+}
+
+void InFlightTable::disarm(PendingRequest& request) {
+  if (request.armed == time_never) return;
+  timers_.erase(timers_.iterator_to(request));
+  request.armed = time_never;
 }
 
 PendingRequest* InFlightTable::pop_due(Time now) {
-  while (const auto number = timers_.pop(now)) {
-    PendingRequest& request = requests_.at(*number);
-    request.armed = time_never;
+  while (!timers_.empty() && timers_.begin()->armed <= now) {
+    PendingRequest& request = *timers_.begin();
+    disarm(request);
     if (request.deadline() <= now) return &request;
     rearm(request);
   }
   return nullptr;
+}
+
+void InFlightTable::grow_buckets() {
+  const std::size_t count = 2 * bucket_count_;
+  Buckets more(new Attempts::bucket_type[count]);
+  by_attempt_.rehash(Attempts::bucket_traits(more.get(), count));
+  buckets_ = std::move(more);
+  bucket_count_ = count;
 }
 
 }  // namespace muster::broker

@@ -52,7 +52,7 @@ void check_invariants(const WorkerRegistry& workers, const InFlightTable& reques
   std::size_t unanswered = 0;
   std::size_t in_room = 0;
   std::uint64_t held_bytes = 0;
-  for (const auto& [number, request] : requests.all()) {
+  for (const PendingRequest& request : requests.all()) {
     check_request(request, workers, no_worker, now);
     at_workers += request.at_worker() ? 1 : 0;
     unanswered += request.phase != Phase::answered ? 1 : 0;
@@ -67,9 +67,8 @@ void check_invariants(const WorkerRegistry& workers, const InFlightTable& reques
   std::size_t slots_taken = 0;
   for (const auto& [name, worker] : workers.all()) {
     slots_taken += worker->holds.size();
-    for (const auto& [attempt, request] : worker->holds) {
-      CHECK(request->worker == worker.get() && request->attempt == attempt,
-            "a slot is taken for a request that is elsewhere");
+    for (const PendingRequest& request : worker->holds) {
+      CHECK(request.worker == worker.get(), "a slot is taken for a request that is elsewhere");
     }
   }
   CHECK(slots_taken == at_workers, "slots and requests at workers do not agree");

@@ -5,17 +5,19 @@
 // while the worker keeps the slot until it acknowledges (docs/protocol.md, section 8).
 
 #include <algorithm>
+#include <boost/intrusive/list_hook.hpp>
+#include <boost/intrusive/set_hook.hpp>
+#include <boost/intrusive/unordered_set_hook.hpp>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "broker/core/event.hpp"
-#include "broker/core/worker_info.hpp"
+#include "broker/core/ids.hpp"
 
 namespace muster::broker {
 
-// A request's name inside the broker, in order of arrival; never used twice.
-using RequestNumber = StrongId<struct RequestNumberTag>;
+struct WorkerInfo;
 
 enum class Phase : std::uint8_t {
   waiting,    // in the waiting room, or on its way there
@@ -25,6 +27,10 @@ enum class Phase : std::uint8_t {
 };
 
 struct PendingRequest {
+  PendingRequest() = default;
+  PendingRequest(const PendingRequest&) = delete;
+  PendingRequest& operator=(const PendingRequest&) = delete;
+
   // A worker that is not to be given this request again before `until`.
   struct Avoided {
     SessionId session;
@@ -70,6 +76,14 @@ struct PendingRequest {
   std::string refusal;         // who said the last one, and why: for the sentence of a time-out
 
   Time armed = time_never;  // the in-flight table's timer for it
+
+  // Its places in what it can be found by. They are part of it, so that no table allocates for it.
+  boost::intrusive::list_member_hook<> among_all;
+  boost::intrusive::set_member_hook<> among_clients;
+  boost::intrusive::unordered_set_member_hook<> among_attempts;
+  boost::intrusive::set_member_hook<> among_timers;
+  boost::intrusive::list_member_hook<> among_held;    // at its worker
+  boost::intrusive::set_member_hook<> among_waiting;  // in the waiting room
 
   [[nodiscard]] bool at_worker() const { return worker != nullptr; }
 

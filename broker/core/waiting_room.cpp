@@ -10,16 +10,18 @@ WaitingRoom::Rank WaitingRoom::rank(const PendingRequest& request) {
 }
 
 void WaitingRoom::add(PendingRequest& request) {
-  const bool fresh = queues_[request.model].emplace(rank(request), &request).second;
-  CHECK(fresh, "a request waits twice");
+  CHECK(!request.in_room, "a request waits twice");
+  Queue& queue = queues_[request.model];
+  queue.insert(queue.end(), request);
   request.in_room = true;
   ++size_;
 }
 
 void WaitingRoom::remove(PendingRequest& request) {
   const auto queue = queues_.find(request.model);
-  CHECK(queue != queues_.end() && queue->second.erase(rank(request)) == 1,
+  CHECK(queue != queues_.end() && request.in_room,
         "a request left the waiting room without being in it");
+  queue->second.erase(queue->second.iterator_to(request));
   if (queue->second.empty()) queues_.erase(queue);
   request.in_room = false;
   --size_;
@@ -30,27 +32,26 @@ std::size_t WaitingRoom::depth(std::string_view model) const {
   return queue != queues_.end() ? queue->second.size() : 0;
 }
 
-PendingRequest* WaitingRoom::next_for(const WorkerInfo& worker, Time now) const {
-  const std::pair<const Rank, PendingRequest*>* best = nullptr;
+PendingRequest* WaitingRoom::next_for(const WorkerInfo& worker, Time now) {
+  PendingRequest* best = nullptr;
   for (const std::string& name : worker.names) {
     const auto queue = queues_.find(name);
     if (queue == queues_.end()) continue;
-    for (const auto& place : queue->second) {
-      if (best != nullptr && best->first < place.first) break;
-      const PendingRequest& request = *place.second;
+    for (PendingRequest& request : queue->second) {
+      if (best != nullptr && rank(*best) < rank(request)) break;
       if (!worker.fits(request.require) || request.avoids(worker.session, now)) continue;
-      best = &place;
+      best = &request;
       break;
     }
   }
-  return best != nullptr ? best->second : nullptr;
+  return best;
 }
 
-std::vector<PendingRequest*> WaitingRoom::waiting_for(std::string_view model) const {
+std::vector<PendingRequest*> WaitingRoom::waiting_for(std::string_view model) {
   std::vector<PendingRequest*> all;
   if (const auto queue = queues_.find(model); queue != queues_.end()) {
-    for (const auto& [rank, request] : queue->second)
-      all.push_back(request);
+    for (PendingRequest& request : queue->second)
+      all.push_back(&request);
   }
   return all;
 }

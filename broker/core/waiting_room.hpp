@@ -11,6 +11,7 @@
 // Complexity: O(log n) to come and go; next_for is O(names x log) plus the requests passed over
 // because they require labels that the worker lacks, at most queue.depth_max a queue.
 
+#include <boost/intrusive/set.hpp>
 #include <compare>
 #include <map>
 #include <string>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "broker/core/pending_request.hpp"
+#include "broker/core/worker_info.hpp"
 
 namespace muster::broker {
 
@@ -31,10 +33,10 @@ class WaitingRoom {
   [[nodiscard]] std::size_t size() const { return size_; }
 
   // Who is next for a worker with a free slot; null: nobody. Stays here until removed.
-  [[nodiscard]] PendingRequest* next_for(const WorkerInfo& worker, Time now) const;
+  [[nodiscard]] PendingRequest* next_for(const WorkerInfo& worker, Time now);
 
   // All that wait under a name, in order.
-  [[nodiscard]] std::vector<PendingRequest*> waiting_for(std::string_view model) const;
+  [[nodiscard]] std::vector<PendingRequest*> waiting_for(std::string_view model);
 
  private:
   // Smaller is sooner.
@@ -46,7 +48,15 @@ class WaitingRoom {
   };
   [[nodiscard]] static Rank rank(const PendingRequest& request);
 
-  using Queue = std::map<Rank, PendingRequest*>;
+  struct ByRank {
+    using type = Rank;
+    type operator()(const PendingRequest& request) const { return rank(request); }
+  };
+  using Queue = boost::intrusive::set<
+      PendingRequest,
+      boost::intrusive::member_hook<PendingRequest, decltype(PendingRequest::among_waiting),
+                                    &PendingRequest::among_waiting>,
+      boost::intrusive::key_of_value<ByRank>>;
   std::map<std::string, Queue, std::less<>> queues_;
   std::size_t size_ = 0;
 };

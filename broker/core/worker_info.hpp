@@ -5,22 +5,25 @@
 // broker counts about it (slots taken, requests served) is counted here and nowhere else.
 
 #include <algorithm>
+#include <boost/intrusive/list.hpp>
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
+#include "broker/core/ids.hpp"
+#include "broker/core/pending_request.hpp"
 #include "protocol/message.hpp"
 
 namespace muster::broker {
 
-struct PendingRequest;
-
 // What a worker may be labelled with, so what a request can require.
 inline constexpr std::size_t labels_max = 64;
 
-// One session of one worker; never used twice.
-using SessionId = StrongId<struct SessionIdTag>;
+// The requests that take a worker's slots, in the order in which they took them.
+using HeldRequests = boost::intrusive::list<
+    PendingRequest,
+    boost::intrusive::member_hook<PendingRequest, decltype(PendingRequest::among_held),
+                                  &PendingRequest::among_held>>;
 
 struct WorkerInfo {
   SessionId session;
@@ -53,8 +56,8 @@ struct WorkerInfo {
   // Each name and alias that it serves, once, sorted.
   std::vector<std::string> names;
 
-  // Every slot that is taken, by attempt; also by requests whose client has its answer already.
-  std::map<BrokerId, PendingRequest*> holds;
+  // Every slot that is taken; also by requests whose client has its answer already.
+  HeldRequests holds;
 
   // What has ended here, by how; and malformed messages since `malformed_since` (section 11).
   std::uint64_t served = 0;

@@ -307,8 +307,8 @@ void WorkerSessions::reconcile(WorkerInfo& worker, const std::vector<BrokerId>& 
       active.begin(), active.begin() + static_cast<std::ptrdiff_t>(
                                            std::min<std::size_t>(active.size(), slots_max))};
   std::vector<PendingRequest*> lost;
-  for (const auto& [attempt, request] : worker.holds) {
-    if (!working.contains(attempt)) lost.push_back(request);
+  for (PendingRequest& request : worker.holds) {
+    if (!working.contains(request.attempt)) lost.push_back(&request);
   }
   for (PendingRequest* request : lost) {
     timeout_handler_.lose(*request, reason::not_active,

@@ -20,8 +20,8 @@ std::string why_waiting(const PendingRequest& request) {
 void WorkerTimeoutHandler::lose_all(WorkerInfo& worker, std::string_view reason,
                                     const std::string& sentence, Step& step) {
   std::vector<PendingRequest*> held;
-  for (const auto& [attempt, request] : worker.holds)
-    held.push_back(request);
+  for (PendingRequest& request : worker.holds)
+    held.push_back(&request);
   for (PendingRequest* request : held)
     lose(*request, reason, sentence, step);
 }

@@ -17,6 +17,11 @@ using transport::Sent;
 // other socket get their turn. What a message costs to read goes by its header.
 constexpr int messages_a_turn = 1000;
 constexpr std::size_t header_bytes_a_turn = 1024 * 1024;
+// What is to be sent is sent in batches: libzmq's I/O thread wakes for the first message and finds
+// the rest ready, so that a system call carries many. One by one it sends them one by one, which
+// costs more than all else that a broker does.
+constexpr std::size_t actions_a_batch = 128;
+
 // What a QUERY is charged as: its answer tells of the whole cluster.
 constexpr std::size_t query_cost = 64 * 1024;
 
@@ -24,9 +29,10 @@ constexpr std::size_t query_cost = 64 * 1024;
 // that takes none of the rest is given up as if it were gone.
 constexpr int worker_high_water = 4 * static_cast<int>(slots_max);
 
-// Messages that libzmq may hold for one client, whatever their size. Low, because beyond it they
-// wait in the client's outbox, where bytes are counted: measured, that costs next to nothing.
-constexpr int client_high_water = 200;
+// What libzmq may hold for one client; beyond it waits in the client's outbox, where bytes are
+// counted. So many small messages, under 16 KiB each, and so many bytes of larger ones.
+constexpr int client_high_water = 1000;
+constexpr std::uint64_t client_large_high_water = 4 * 1024 * 1024;
 
 // How soon a client that was full is tried again: nothing tells when there is room.
 constexpr Duration outbox_retry = std::chrono::milliseconds{2};
@@ -50,13 +56,14 @@ std::string joined(const std::vector<std::string>& words) {
 Broker::Broker(transport::Context& context, const BrokerOptions& options,
                std::unique_ptr<Controller> controller)
     : options_(options),
-      frontend_(context,
-                {.limits = options.controller.limits, .send_high_water = client_high_water}),
+      frontend_(context, {.limits = options.controller.limits,
+                          .send_high_water = client_high_water,
+                          .large_bytes_high_water = client_large_high_water}),
       backend_(context,
                {.limits = options.controller.limits, .send_high_water = worker_high_water}),
       controller_(std::move(controller)),
-      client_decoder_(options.controller.limits),
-      worker_decoder_(options.controller.limits) {
+      client_decoder_(options.controller.limits, Decoder::Keep::what_routes),
+      worker_decoder_(options.controller.limits, Decoder::Keep::what_routes) {
   CHECK(controller_ != nullptr, "a broker without a controller");
   poller_.watch(backend_);
   poller_.watch(frontend_);
@@ -130,10 +137,12 @@ void Broker::turn() {
   workers_gone_.clear();
   const bool backend_empty = read_backend();
   const bool frontend_empty = read_frontend();
+  perform_all();
   flush_outbox();
   // What a worker had said before it was found gone may still be unread: then the Controller is not
   // told that everything is read, and the next turn reads it.
   step(Tick{.backend_empty = backend_empty && workers_gone_.empty()});
+  perform_all();
   notes_.tick(now_);
   more_to_read_ = !backend_empty || !frontend_empty || !workers_gone_.empty();
 }
@@ -223,18 +232,19 @@ Time Broker::stopped_at() const {
 // ---- events and actions ------------------------------------------------------------------------
 
 void Broker::step(Event&& event) {
-  const auto perform_all = [this](Event&& one) {
-    actions_.clear();
-    controller_->step(std::move(one), now_, actions_);
+  controller_->step(std::move(event), now_, actions_);
+  if (actions_.size() >= actions_a_batch) perform_all();
+}
+
+void Broker::perform_all() {
+  while (!actions_.empty() || !failures_.empty()) {
     for (Action& action : actions_)
       std::visit([this](auto& a) { perform(a); }, action);
-  };
-  perform_all(std::move(event));
-  // Each peer is found gone once a turn, and each attempt is undelivered once: this ends.
-  while (!failures_.empty()) {
-    Event failed = std::move(failures_.front());
-    failures_.pop_front();
-    perform_all(std::move(failed));
+    actions_.clear();
+    // Each peer is found gone once a turn, and each attempt is undelivered once: this ends.
+    for (Event& failed : failures_)
+      controller_->step(std::move(failed), now_, actions_);
+    failures_.clear();
   }
 }
 
@@ -243,8 +253,7 @@ void Broker::perform(SendToClient& action) {
 }
 
 void Broker::perform(RelayToClient& action) {
-  send(action.to, with_id(std::move(action.header.frame), action.header.id, {action.id.value}),
-       std::move(action.payload));
+  send(action.to, std::move(action.header), std::move(action.payload));
 }
 
 void Broker::perform(SendToWorker& action) {
@@ -252,8 +261,7 @@ void Broker::perform(SendToWorker& action) {
 }
 
 void Broker::perform(RelayToWorker& action) {
-  send(action.to, with_id(std::move(action.header.frame), action.header.id, {action.id.value}),
-       std::move(action.payload), action.id);
+  send(action.to, std::move(action.header), std::move(action.payload), action.id);
 }
 
 Sent Broker::to_frontend(ClientConnection to, Frame&& header, Payload&& payload) {

@@ -13,7 +13,6 @@
 //   if (auto opened = broker.open(); !opened) ...  // says which endpoint, and why not
 //   broker.run(&signals);
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -72,7 +71,10 @@ class Broker {
   void begin_to_stop();
   [[nodiscard]] Time stopped_at() const;
 
+  // Lets the Controller take the event; what it wants done waits for the rest of the batch.
   void step(Event&& event);
+  // Does what is wanted, and what the Controller wants upon what failed thereby.
+  void perform_all();
   void perform(SendToClient& action);
   void perform(RelayToClient& action);
   void perform(SendToWorker& action);
@@ -105,7 +107,7 @@ class Broker {
   bool more_to_read_ = false;  // a bound was hit: the next turn follows without a sleep
   transport::Incoming incoming_;
   std::vector<Action> actions_;
-  std::deque<Event> failures_;  // of sends: what the Controller is to be told after this step
+  std::vector<Event> failures_;  // of sends: what the Controller is to be told after this step
   // Who was found gone in this turn: told to the Controller once, and sent nothing more.
   std::unordered_set<ClientConnection> clients_gone_;
   std::unordered_set<WorkerConnection> workers_gone_;

@@ -16,7 +16,7 @@ bool ClientOutbox::keep(ClientConnection client, Frame&& header, Payload&& paylo
     queue = queues_.try_emplace(client).first;
     queue->second.taken_at = now;
   }
-  queue->second.messages.push_back({std::move(header), std::move(payload), cost});
+  queue->second.messages.push_back({header.keep(), payload.keep(), cost});
   queue->second.bytes += cost;
   bytes_ += cost;
   return true;

@@ -12,6 +12,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <string_view>
 
 #include "protocol/check.hpp"
@@ -50,9 +51,6 @@ constexpr int keepalive_count = 3;
 
 // A routing id that libzmq made: a zero byte and a counter of 32 bits.
 constexpr std::size_t routing_id_size = 5;
-
-// In 4.3.4 an option of every build, but named in zmq.h only for builds with its drafts.
-constexpr int zero_copy_receive = 10;
 
 // The host of "tcp://host:port"; empty for other transports.
 std::string_view tcp_host(std::string_view endpoint) {
@@ -130,6 +128,14 @@ std::array<unsigned char, routing_id_size> routing_id_of(std::uint32_t peer) {
           static_cast<unsigned char>(peer >> 8), static_cast<unsigned char>(peer)};
 }
 
+// The number in a routing id that libzmq made; nothing of another.
+std::optional<std::uint32_t> peer_of(zmq_msg_t* routing_id) {
+  const auto* id = static_cast<const unsigned char*>(zmq_msg_data(routing_id));
+  if (zmq_msg_size(routing_id) != routing_id_size || id[0] != 0) return std::nullopt;
+  return static_cast<std::uint32_t>(id[1]) << 24 | static_cast<std::uint32_t>(id[2]) << 16 |
+         static_cast<std::uint32_t>(id[3]) << 8 | id[4];
+}
+
 }  // namespace
 
 // ---- Context -----------------------------------------------------------------------------------
@@ -141,9 +147,6 @@ Context::Impl::Impl(int io_threads) {
   context = zmq_ctx_new();
   CHECK(context != nullptr, "libzmq gives no context");
   CHECK(zmq_ctx_set(context, ZMQ_IO_THREADS, io_threads) == 0, "impossible number of I/O threads");
-  // With it a small message that is held, a heartbeat as well as a queued request, pins the 8 KiB
-  // buffer that it was read into.
-  CHECK(zmq_ctx_set(context, zero_copy_receive, 0) == 0, "libzmq knows no zero-copy option");
 }
 
 Context::Impl::~Impl() {
@@ -224,10 +227,17 @@ void Socket::Impl::receive_payload(Incoming& into) {
   }
 }
 
-bool Socket::Impl::is_foreign(const zmq_msg_t* header) const {
-  if (const char* identity = zmq_msg_gets(header, "Identity")) return *identity != '\0';
-  // A ZMTP 3 peer may leave its empty identity out, but not its socket type.
-  return zmq_msg_gets(header, "Socket-Type") == nullptr && !inproc;
+bool Socket::Impl::is_foreign(std::uint32_t peer, const zmq_msg_t* header) {
+  std::uint64_t& known = known_peers[peer % known_peers.size()];
+  const std::uint64_t own = std::uint64_t{peer} + 1;
+  if (known == own) return false;
+  if (const char* identity = zmq_msg_gets(header, "Identity")) {
+    if (*identity != '\0') return true;
+  } else if (zmq_msg_gets(header, "Socket-Type") == nullptr && !inproc) {
+    return true;  // a ZMTP 3 peer may leave its empty identity out, but not its socket type
+  }
+  known = own;
+  return false;
 }
 
 int Socket::Impl::send_frame(Frame& frame, int flags) {
@@ -260,13 +270,9 @@ bool Socket::receive(Incoming& into) {
   } else {
     if (!impl_->receive_frame(&impl_->peer_id)) return false;
     CHECK(impl_->receive_frame(header), "libzmq gave a routing id without a message");
-    const auto* id = static_cast<const unsigned char*>(zmq_msg_data(&impl_->peer_id));
-    into.foreign_identity =
-        zmq_msg_size(&impl_->peer_id) != routing_id_size || id[0] != 0 || impl_->is_foreign(header);
-    into.peer = into.foreign_identity ? 0
-                                      : static_cast<std::uint32_t>(id[1]) << 24 |
-                                            static_cast<std::uint32_t>(id[2]) << 16 |
-                                            static_cast<std::uint32_t>(id[3]) << 8 | id[4];
+    const auto peer = peer_of(&impl_->peer_id);
+    into.foreign_identity = !peer || impl_->is_foreign(*peer, header);
+    into.peer = into.foreign_identity ? 0 : *peer;
   }
   impl_->receive_payload(into);
   return true;
@@ -279,7 +285,8 @@ void Socket::drop_unsent() {
 // ---- RouterSocket ------------------------------------------------------------------------------
 
 RouterSocket::RouterSocket(Context& context, const RouterOptions& options)
-    : Socket(std::make_unique<Impl>(context, ZMQ_ROUTER, options.limits)) {
+    : Socket(std::make_unique<Impl>(context, ZMQ_ROUTER, options.limits)),
+      large_bytes_high_water_(options.large_bytes_high_water) {
   impl_->set(ZMQ_ROUTER_MANDATORY, 1);
   impl_->set(ZMQ_PROBE_ROUTER, 1);
   impl_->set(ZMQ_SNDHWM, options.send_high_water);
@@ -304,11 +311,19 @@ Result<std::string> RouterSocket::bind(const std::string& endpoint) {
 }
 
 Sent RouterSocket::send(std::uint32_t peer, Frame&& header, Payload&& payload) {
+  const bool large =
+      large_bytes_high_water_ > 0 && header.size() + payload.bytes() >= large_message_bytes;
+  if (large && impl_->unsent.bytes(peer) >= large_bytes_high_water_) return Sent::full;
   const auto id = routing_id_of(peer);
   while (zmq_send(impl_->socket, id.data(), id.size(), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
     if (errno == EHOSTUNREACH) return Sent::unreachable;
     if (errno == EAGAIN) return Sent::full;
     CHECK(errno == EINTR, "libzmq refused a send");
+  }
+  if (large) {
+    impl_->unsent.count(peer, header.native().handle());
+    for (std::size_t i = 0; i < payload.frame_count(); ++i)
+      impl_->unsent.count(peer, payload.frame(i).native().handle());
   }
   CHECK(impl_->send_frame(header, payload.empty() ? 0 : ZMQ_SNDMORE) == 0,
         "libzmq refused the frame after a routing id");

@@ -77,8 +77,11 @@ class Socket {
 
 struct RouterOptions {
   WireLimits limits;
-  int send_high_water = 0;  // messages a peer; 0: none
+  // What libzmq may hold for one peer before it is `full`; 0: no bound.
+  int send_high_water = 0;                   // messages
+  std::uint64_t large_bytes_high_water = 0;  // bytes of messages of large_message_bytes and more
 };
+inline constexpr std::uint64_t large_message_bytes = 16 * 1024;
 
 // A broker's end. Each connection gets a number that it can't choose and that is not given twice;
 // the first thing that it is sent is an empty frame (section 1).
@@ -95,6 +98,9 @@ class RouterSocket : public Socket {
   [[nodiscard]] Result<std::string> bind(const std::string& endpoint);
 
   [[nodiscard]] Sent send(std::uint32_t peer, Frame&& header, Payload&& payload);
+
+ private:
+  const std::uint64_t large_bytes_high_water_;
 };
 
 class DealerSocket : public Socket {

@@ -4,7 +4,10 @@
 
 #include <zmq.h>
 
+#include <array>
+
 #include "protocol/transport/socket.hpp"
+#include "protocol/transport/unsent.hpp"
 
 namespace muster::transport {
 
@@ -30,7 +33,9 @@ struct Socket::Impl {
   // as libzmq promises.
   [[nodiscard]] bool receive_frame(zmq_msg_t* into);
   void receive_payload(Incoming& into);
-  [[nodiscard]] bool is_foreign(const zmq_msg_t* header) const;
+  // Of a routing id that libzmq has made. Asked once a connection while that is remembered: libzmq
+  // looks it up by name in a map of strings.
+  [[nodiscard]] bool is_foreign(std::uint32_t peer, const zmq_msg_t* header);
 
   // 0, or the errno with which libzmq refused.
   [[nodiscard]] int send_frame(Frame& frame, int flags);
@@ -39,8 +44,10 @@ struct Socket::Impl {
   void* socket = nullptr;
   WireLimits limits;
   bool router = false;
+  Unsent unsent;        // ROUTER, of large messages
   bool inproc = false;  // has an endpoint without ZMTP, whose peers tell nothing of themselves
-  zmq_msg_t peer_id;    // ROUTER: scratch for the routing id of the message being received
+  std::array<std::uint64_t, 1024> known_peers{};  // ROUTER: not foreign; each plus one; by number
+  zmq_msg_t peer_id;  // ROUTER: scratch for the routing id of the message being received
 };
 
 }  // namespace muster::transport

@@ -52,9 +52,7 @@ Lines Teller::told(broker::SendToClient& action, bool unasked) {
 }
 
 Lines Teller::told(broker::RelayToClient& action, bool unasked) {
-  const Frame header =
-      with_id(std::move(action.header.frame), action.header.id, WireId{action.id.value});
-  return to_client(action.to, header, action.payload, true, unasked);
+  return to_client(action.to, action.header, action.payload, true, unasked);
 }
 
 Lines Teller::told(broker::SendToWorker& action, bool unasked) {
@@ -62,9 +60,7 @@ Lines Teller::told(broker::SendToWorker& action, bool unasked) {
 }
 
 Lines Teller::told(broker::RelayToWorker& action, bool unasked) {
-  const Frame header =
-      with_id(std::move(action.header.frame), action.header.id, WireId{action.id.value});
-  return to_worker(action.to, header, action.payload, true, unasked);
+  return to_worker(action.to, action.header, action.payload, true, unasked);
 }
 
 Lines Teller::to_client(ClientConnection to, const Frame& header, const Payload& payload,

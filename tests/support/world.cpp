@@ -25,7 +25,7 @@ std::string describe(const Event& event) {
 constexpr std::uint64_t strange_id = broker_id_start_max + 1;
 
 Header some_header() {
-  return {Frame{std::string_view{"h"}}, {}};
+  return {Frame{std::string(9, 'h')}, {.offset = 0, .width = 9}};
 }
 
 }  // namespace

@@ -5,12 +5,27 @@
 namespace muster::broker {
 namespace {
 
+constexpr std::uint8_t id_width = 9;
+
 std::string attempt_text(std::uint64_t id) {
   return "#" + std::to_string(id - Bench::first_id);
 }
 
 std::string word_and(const std::string& word, const std::string& more) {
   return more.empty() ? word : word + " " + more;
+}
+
+// A header that is an id and then `text`.
+Header header_of(std::string_view text) {
+  return {Frame{std::string(id_width, '\0') + std::string{text}},
+          {.offset = 0, .width = static_cast<std::uint8_t>(id_width)}};
+}
+
+// The text, if the header has been given this id.
+std::string text_of(const Frame& header, WireId id) {
+  const Frame right = with_id(Frame{header.bytes()}, {0, id_width}, id);
+  EXPECT_EQ(header.text(), right.text()) << "a header was passed on under another id";
+  return std::string{header.text().substr(id_width)};
 }
 
 }  // namespace
@@ -30,8 +45,8 @@ void Bench::give(Event event) {
 void Bench::request(std::uint32_t client, std::uint64_t id, RequestOptions options,
                     std::string model, std::string body) {
   give(ClientSaid{ClientConnection{client},
-                  Request{WireId{id}, std::move(model), std::move(options)},
-                  Header{Frame{std::string_view{"REQUEST"}}, {}}, Payload{std::string_view{body}}});
+                  Request{WireId{id}, std::move(model), std::move(options)}, header_of("REQUEST"),
+                  Payload{std::string_view{body}}});
 }
 
 void Bench::cancel(std::uint32_t client, std::uint64_t id) {
@@ -83,8 +98,7 @@ void Bench::error(std::uint32_t connection, std::uint64_t attempt, ErrorCode cod
 }
 
 void Bench::worker_says(std::uint32_t connection, FromWorker message, std::string header) {
-  give(WorkerSaid{WorkerConnection{connection}, std::move(message),
-                  Header{Frame{std::string_view{header}}, {}}, Payload{}});
+  give(WorkerSaid{WorkerConnection{connection}, std::move(message), header_of(header), Payload{}});
 }
 
 void Bench::tick(bool backend_empty) {
@@ -156,11 +170,11 @@ std::uint64_t Bench::stat(const std::string& path) {
 
 void Bench::note(const Action& action) {
   if (const auto* a = std::get_if<RelayToWorker>(&action)) {
-    lines_.push_back("w" + std::to_string(a->to.value) + " " + std::string{a->header.frame.text()} +
-                     " " + attempt_text(a->id.value));
+    lines_.push_back("w" + std::to_string(a->to.value) + " " +
+                     text_of(a->header, WireId{a->id.value}) + " " + attempt_text(a->id.value));
   } else if (const auto* b = std::get_if<RelayToClient>(&action)) {
     lines_.push_back("c" + std::to_string(b->to.value) + " " + std::to_string(b->id.value) + " " +
-                     std::string{b->header.frame.text()});
+                     text_of(b->header, WireId{b->id.value}));
   } else if (const auto* c = std::get_if<SendToClient>(&action)) {
     const std::string to = "c" + std::to_string(c->to.value);
     if (const auto* error = std::get_if<Error>(&c->message)) {

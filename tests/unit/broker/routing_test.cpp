@@ -51,10 +51,13 @@ TEST(ShortestQueue, TakesTheLeastForItsSpeedWhateverTheSeed) {
 
 TEST(ShortestQueue, CountsWhatIsInFlightHere) {
   Cluster cluster;
-  PendingRequest* const nobody = nullptr;
-  cluster.workers[0].holds.emplace(BrokerId{1}, nobody);
-  cluster.workers[1].holds.emplace(BrokerId{2}, nobody);
+  PendingRequest one;
+  PendingRequest other;
+  cluster.workers[0].holds.push_back(one);
+  cluster.workers[1].holds.push_back(other);
   EXPECT_EQ(cluster.picks(*make_shortest_queue(), 10)[2], 10);
+  for (WorkerInfo& worker : cluster.workers)
+    worker.holds.clear();
 }
 
 TEST(ShortestQueue, SharesTiesEvenly) {

@@ -156,53 +156,6 @@ TEST(Socket, ADealerWithoutAConnectionIsFull) {
   EXPECT_EQ("body", payload.frame(0).text());
 }
 
-TEST(Socket, AFullPeerTakesNothingAndLosesNothing) {
-  Context context;
-  RouterOptions options;
-  options.send_high_water = 4;
-  RouterSocket router(context, options);
-  const auto endpoint = router.bind(loopback);
-  ASSERT_TRUE(endpoint.ok());
-  zmq::context_t slow_context;
-  zmq::socket_t slow(slow_context, zmq::socket_type::dealer);
-  slow.set(zmq::sockopt::rcvhwm, 1);
-  slow.set(zmq::sockopt::linger, 0);
-  slow.connect(endpoint.value());
-  slow.send(zmq::str_buffer("hello"), zmq::send_flags::none);
-  Incoming hello;
-  ASSERT_TRUE(receive_soon(router, hello));
-
-  // Large, so that the system's own buffers are full soon.
-  const std::string body(1'000'000, 'b');
-  int sent = 0;
-  Frame header;
-  Payload payload;
-  while (sent < 100) {
-    header = Frame{std::to_string(sent)};
-    payload = Payload{body};
-    if (router.send(hello.peer, std::move(header), std::move(payload)) == Sent::full) break;
-    ++sent;
-  }
-  ASSERT_LT(sent, 100);
-  EXPECT_EQ(std::to_string(sent), header.text());
-  EXPECT_EQ(body.size(), payload.bytes());
-
-  zmq::message_t got;
-  ASSERT_TRUE(slow.recv(got));  // the empty first frame
-  const auto expect_number = [&](int i) {
-    ASSERT_TRUE(slow.recv(got));
-    EXPECT_EQ(std::to_string(i), got.to_string());
-    ASSERT_TRUE(slow.recv(got));
-    EXPECT_EQ(body.size(), got.size());
-  };
-  for (int i = 0; i < sent; ++i)
-    expect_number(i);
-  ASSERT_TRUE(soon([&] {
-    return router.send(hello.peer, std::move(header), std::move(payload)) == Sent::done;
-  }));
-  expect_number(sent);
-}
-
 // ---- limits ------------------------------------------------------------------------------------
 
 TEST(Socket, FramesBeyondTheLimitAreDroppedAndCounted) {
