@@ -67,9 +67,21 @@ void add_controller_keys(std::vector<Key>& keys, broker::ControllerOptions& opti
            any_duration(options.first_timeout));
   add_live("requests.idle_timeout", "between the parts of a stream; 0s: no limit of its own",
            any_duration(options.idle_timeout));
+  add_live("requests.retries", "of a request lost with its worker before its first part",
+           any_count(options.retries));
   add_live("queue.depth_max", "waiting requests a model", any_count(options.queue_depth_max));
   add_live("no_worker.wait", "how long a request without a live worker is held",
            any_duration(options.no_worker_wait));
+  add("no_worker.restart_grace", "the same after a start, for models that no worker has named yet",
+      any_duration(options.restart_grace));
+  add_live("ejection.failures", "failures in a row that put a worker aside; 0: none do",
+           any_count(options.ejection_failures));
+  add_live("ejection.duration", "until one request tries it again",
+           any_duration(options.ejection_duration));
+  add_live("ejection.share_max", "of a model's workers at once",
+           number_kind(options.ejection_share_max, 0, 1));
+  add_live("worker.stall", "work in hand and no progress for so long: chosen last; 0s: never",
+           any_duration(options.stall));
   add("limits.header_bytes_max", "a message's header", any_size(options.limits.header_bytes));
   add("limits.frame_bytes_max", "one payload frame", any_size(options.limits.frame_bytes));
   add("limits.message_bytes_max", "a whole message", any_size(options.limits.message_bytes));
@@ -86,6 +98,9 @@ void add_controller_keys(std::vector<Key>& keys, broker::ControllerOptions& opti
 Schema broker_schema(broker::BrokerOptions& options, log::LogOptions& log) {
   constexpr std::size_t endpoints_max = 16;
   constexpr std::uint64_t io_threads_max = 64;
+  constexpr Duration stop_timeout_max = hours{24};
+  constexpr std::uint64_t backlog_min = 64 * 1024;
+  constexpr std::uint64_t backlog_max = std::uint64_t{1} << 40;
   Schema schema;
   schema.keys.push_back({"broker.name", "what workers and operators see",
                          text_kind(options.controller.name, name_rule)});
@@ -95,7 +110,13 @@ Schema broker_schema(broker::BrokerOptions& options, log::LogOptions& log) {
                          text_list_kind(options.backend, 1, endpoints_max, bind_endpoint_rule)});
   schema.keys.push_back({"broker.io_threads", "threads that move bytes",
                          integer_kind(options.io_threads, 1, io_threads_max)});
+  schema.keys.push_back({"broker.stop_timeout", "how long a stopping broker lets requests finish",
+                         duration_kind(options.stop_timeout, Duration{0}, stop_timeout_max)});
   add_controller_keys(schema.keys, options.controller);
+  schema.keys.push_back({"limits.client_backlog", "what may wait for one client",
+                         size_kind(options.outbox.client_bytes, backlog_min, backlog_max)});
+  schema.keys.push_back({"limits.client_stall", "how long a client may take nothing",
+                         duration_kind(options.outbox.stall, milliseconds{10}, minutes{10})});
   add_log_keys(schema.keys, log);
   schema.validate = [&options] {
     std::vector<CrossFault> faults;

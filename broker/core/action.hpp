@@ -49,9 +49,10 @@ struct WorkerNote {
   bool alarming = false;  // whether it wants a person's eyes (log level warning)
 };
 
-// A client is told an ERROR, which is counted already; or a worker has REFUSED a request; or one is
-// turned away because its name is taken. The log bounds the rate of each. Not noted: CANCELLED,
-// which is no failure, and BAD_REQUEST, of which a FaultNote tells more.
+// A client is told an ERROR, which is counted already; or a worker has REFUSED a request; or one
+// was lost with its worker and goes to another (SERVER_GONE); or a worker is turned away because
+// its name is taken. The log bounds the rate of each. Not noted: CANCELLED, which is no failure,
+// and BAD_REQUEST, of which a FaultNote tells more.
 struct FailureNote {
   ErrorCode code{};
   std::string reason;    // as the client is told; empty: none

@@ -1,5 +1,6 @@
 #include "broker/core/controller.hpp"
 
+#include "broker/core/client_sessions.hpp"
 #include "broker/core/dispatcher.hpp"
 #include "broker/core/invariants.hpp"
 #include "broker/core/queries.hpp"
@@ -25,10 +26,12 @@ class Controller::Impl {
         instance_(birth.instance),
         started_(now),
         now_(now),
-        dispatcher_(options_, workers_, requests_, waiting_, counters_, birth.first_id, birth.seed),
-        timeout_handler_(requests_, dispatcher_),
+        clients_(options_, now),
+        dispatcher_(options_, workers_, requests_, waiting_, counters_, birth.first_id, birth.seed,
+                    now),
+        timeout_handler_(options_, requests_, dispatcher_),
         sessions_(options_, birth.instance, workers_, requests_, waiting_, dispatcher_,
-                  timeout_handler_, counters_, now) {}
+                  timeout_handler_, refreshes_, counters_, now) {}
 
   void step(Event&& event, Time now, std::vector<Action>& out) {
     CHECK(now >= now_, "time went back");
@@ -38,7 +41,7 @@ class Controller::Impl {
                    [&](ClientSaid& e) { client_said(std::move(e), step); },
                    [&](ClientFault& e) { client_fault(e, step); },
                    [&](ClientUnreachable& e) { client_unreachable(e, step); },
-                   [&](WorkerSaid& e) { sessions_.said(std::move(e), step); },
+                   [&](WorkerSaid& e) { worker_said(std::move(e), step); },
                    [&](WorkerFault& e) { sessions_.fault(e, step); },
                    [&](WorkerUnreachable& e) { sessions_.unreachable(e, step); },
                    [&](ForeignPeer& e) {
@@ -46,13 +49,14 @@ class Controller::Impl {
                    },
                    [&](Tick& e) { tick(e, step); },
                    [&](Reconfigured& e) { reconfigure(std::move(e.options)); },
-                   [&](Stop&) { stop(step); },
+                   [&](Stop& e) { stop(e, step); },
                },
                event);
   }
 
   [[nodiscard]] Time next_deadline() const {
-    return std::min(sessions_.next_deadline(), requests_.next_deadline());
+    return std::min({sessions_.next_deadline(), requests_.next_deadline(), clients_.next_deadline(),
+                     refreshes_.next_deadline(), stop_at_});
   }
 
   [[nodiscard]] bool idle() const { return requests_.unanswered_count() == 0; }
@@ -63,13 +67,17 @@ class Controller::Impl {
 
  private:
   void client_said(ClientSaid&& event, Step& step) {
+    clients_.heard(event.from, step.now);
     std::visit(Overloaded{
                    [&](Request& m) {
                      request(event.from, std::move(m), std::move(event.header),
                              std::move(event.payload), step);
                    },
                    [&](Cancel& m) { cancel(event.from, m, step); },
-                   [&](ClientHeartbeat&) { greet(event.from, step); },
+                   [&](ClientHeartbeat&) {
+                     clients_.beats(event.from, step.now);
+                     greet(event.from, step);
+                   },
                    [&](Query& m) { query(event.from, m, step); },
                },
                event.message);
@@ -86,6 +94,7 @@ class Controller::Impl {
           step);
     }
     dispatcher_.accept(from, std::move(message), std::move(header), std::move(payload), step);
+    clients_.asks(from, step.now);
   }
 
   void cancel(ClientConnection from, const Cancel& message, Step& step) {
@@ -103,30 +112,91 @@ class Controller::Impl {
     step.out.push_back(SendToClient{from, ClientTerms{std::move(terms)}});
   }
 
+  [[nodiscard]] Census census() const {
+    return {options_, workers_, requests_, waiting_, counters_, instance_, started_, now_};
+  }
+
   void query(ClientConnection from, const Query& message, Step& step) {
     if (is_outstanding(from, message.id)) return reject_duplicate(from, message.id, step);
-    const Census census{options_,  workers_,  requests_, waiting_,
-                        counters_, instance_, started_,  step.now};
-    Value result;
-    if (message.name == "models") {
-      result = answer_models(census);
-    } else if (message.name == "workers") {
-      result = answer_workers(census);
-    } else if (message.name == "stats") {
-      result = answer_stats(census);
-    } else {
-      return dispatcher_.reject(from, message.id,
-                                {ErrorCode::bad_request,
-                                 {},
-                                 false,
-                                 "there is no query \"" + message.name +
-                                     "\"; this broker answers models, workers and stats"},
+    const auto answer = [&](Value result) {
+      step.out.push_back(SendToClient{from, Answer{message.id, std::move(result)}});
+    };
+    if (message.name == "models") return answer(answer_models(census()));
+    if (message.name == "workers") return answer(answer_workers(census()));
+    if (message.name == "stats") return answer(answer_stats(census()));
+    if (message.name == "why") {
+      const Value* model = message.args.find("model");
+      return answer(answer_why(census(), model != nullptr ? model->string_or("") : ""));
+    }
+    if (message.name == "refresh") return refresh(from, message.id, step);
+    if (message.name == "drain" || message.name == "remove") {
+      WorkerInfo* worker = worker_of(from, message, step);
+      if (worker == nullptr) return;
+      answer(Value::Map{});
+      if (message.name == "remove") return sessions_.remove(*worker, step);
+      const Value* on = message.args.find("on");
+      const Value* why = message.args.find("reason");
+      return sessions_.drain(*worker, on == nullptr || on->bool_or(true),
+                             why != nullptr ? std::string{why->string_or("")} : "", step);
+    }
+    dispatcher_.reject(from, message.id,
+                       {ErrorCode::bad_request,
+                        {},
+                        false,
+                        "there is no query \"" + message.name +
+                            "\"; this broker answers models, workers, stats, why, refresh, drain "
+                            "and remove"},
+                       step);
+  }
+
+  // Whom an operator's query names; null: it was answered that there is none.
+  [[nodiscard]] WorkerInfo* worker_of(ClientConnection from, const Query& message, Step& step) {
+    const Value* named = message.args.find("worker");
+    const std::string name{named != nullptr ? named->string_or("") : ""};
+    if (WorkerInfo* worker = workers_.find(std::string_view{name})) return worker;
+    dispatcher_.reject(
+        from, message.id,
+        {ErrorCode::bad_request,
+         {},
+         false,
+         name.empty()
+             ? "the query " + message.name + " needs the name of a worker, in `worker`"
+             : "there is no live worker \"" + name + "\"; `workers` tells which there are"},
+        step);
+    return nullptr;
+  }
+
+  void refresh(ClientConnection from, WireId id, Step& step) {
+    if (refreshes_.full()) {
+      return dispatcher_.reject(from, id,
+                                {ErrorCode::rate_limited, reason::outstanding, true,
+                                 "as many refreshes are under way as this broker takes at once",
+                                 options_.heartbeat_interval},
                                 step);
     }
-    step.out.push_back(SendToClient{from, Answer{message.id, std::move(result)}});
+    Refreshes::Refresh refresh{from, id, {}, step.now + options_.heartbeat_interval};
+    for (const auto& [name, worker] : workers_.all()) {
+      if (worker->broken) continue;
+      sessions_.probe(*worker, step);
+      refresh.unanswered.insert(worker->session);
+    }
+    refreshes_.add(std::move(refresh));
+    finish_refreshes(step);
+  }
+
+  void finish_refreshes(Step& step) {
+    for (const Refreshes::Refresh& done : refreshes_.take_done(step.now)) {
+      step.out.push_back(SendToClient{done.client, Answer{done.id, answer_workers(census())}});
+    }
+  }
+
+  void worker_said(WorkerSaid&& event, Step& step) {
+    sessions_.said(std::move(event), step);
+    if (!refreshes_.empty()) finish_refreshes(step);
   }
 
   void client_fault(const ClientFault& event, Step& step) {
+    clients_.heard(event.from, step.now);
     ++counters_.client_faults[static_cast<std::size_t>(event.fault.reason)];
     step.out.push_back(FaultNote{
         .from_worker = false, .connection = event.from.value, .worker = {}, .fault = event.fault});
@@ -146,11 +216,18 @@ class Controller::Impl {
     }
     for (PendingRequest* request : owed)
       dispatcher_.abandon(*request, step);
+    clients_.forget(event.client);
+    refreshes_.forget(event.client);
   }
 
   void tick(const Tick& event, Step& step) {
     sessions_.tick(event.backend_empty, step);
-    timeout_handler_.run_deadlines(step);
+    for (const SessionId session : timeout_handler_.run_deadlines(step)) {
+      if (WorkerInfo* worker = workers_.find(session)) sessions_.probe(*worker, step);
+    }
+    tick_clients(event.frontend_empty, step);
+    finish_refreshes(step);
+    if (step.now >= stop_at_) end_all(step);
 #ifndef NDEBUG
     check();
 #endif
@@ -165,8 +242,26 @@ class Controller::Impl {
     dispatcher_.reconfigured();
   }
 
-  void stop(Step& step) {
+  void tick_clients(bool all_read, Step& step) {
+    const ClientSessions::Due due = clients_.tick(step.now, all_read, requests_);
+    for (const ClientConnection client : due.heartbeat)
+      greet(client, step);
+    for (const ClientConnection client : due.expired) {
+      ++counters_.clients_silent;
+      for (PendingRequest* request : requests_.of_client(client))
+        dispatcher_.expire_client(*request, step);
+    }
+  }
+
+  void stop(const Stop& event, Step& step) {
     stopping_ = true;
+    stop_at_ = std::min(stop_at_, step.now + event.within);
+    if (step.now >= stop_at_) end_all(step);
+  }
+
+  // A stopping broker has waited long enough.
+  void end_all(Step& step) {
+    stop_at_ = time_never;
     for (PendingRequest* request : requests_.unanswered()) {
       dispatcher_.fail(*request, {ErrorCode::shutting_down, {}, true, "the broker is stopping"},
                        true, step);
@@ -174,7 +269,8 @@ class Controller::Impl {
   }
 
   [[nodiscard]] bool is_outstanding(ClientConnection from, WireId id) {
-    return requests_.find(from, ClientRequestId{id.value}) != nullptr;
+    return requests_.find(from, ClientRequestId{id.value}) != nullptr ||
+           refreshes_.outstanding(from, id);
   }
 
   void reject_duplicate(ClientConnection from, WireId id, Step& step) {
@@ -193,12 +289,15 @@ class Controller::Impl {
   const Time started_;
   Time now_;
   bool stopping_ = false;
+  Time stop_at_ = time_never;  // what is outstanding then ends with SHUTTING_DOWN
   Counters counters_;
   WorkerRegistry workers_;
   InFlightTable requests_;
   WaitingRoom waiting_;
+  ClientSessions clients_;
   Dispatcher dispatcher_;
   WorkerTimeoutHandler timeout_handler_;
+  Refreshes refreshes_;
   WorkerSessions sessions_;
 };
 

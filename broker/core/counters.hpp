@@ -26,10 +26,12 @@ struct Counters {
   std::map<std::string, std::uint64_t, std::less<>>
       reasons;  // ... by the listed words of section 5
 
+  std::uint64_t retried = 0;          // lost with their workers, and placed again
   std::uint64_t refused = 0;          // REFUSED by workers, placed again
   std::uint64_t late = 0;             // parts for requests that had ended: dropped
   std::uint64_t unbound = 0;          // messages from connections without a session: dropped
   std::uint64_t clients_gone = 0;     // clients that could not be reached while something was owed
+  std::uint64_t clients_silent = 0;   // clients given up because their heartbeats stayed away
   std::uint64_t clients_cut_off = 0;  // clients given up because they took nothing
 
   std::uint64_t registered = 0;  // sessions begun
@@ -38,6 +40,9 @@ struct Counters {
   std::uint64_t broken = 0;
   std::uint64_t deregistered = 0;
   std::uint64_t dismissed = 0;  // DISMISSes sent
+  std::uint64_t probes = 0;     // PROBEs sent
+  std::uint64_t put_aside = 0;  // workers, for failures of their model servers
+  std::uint64_t stalled = 0;    // workers that got nothing done
   std::uint64_t orphans = 0;    // ids that a worker works on and nobody waits for
 
   std::array<std::uint64_t, fault_reason_count> client_faults{};

@@ -40,24 +40,21 @@ void note_failure(const PendingRequest* request, ErrorCode code, std::string_vie
 
 Dispatcher::Dispatcher(const ControllerOptions& options, WorkerRegistry& workers,
                        InFlightTable& requests, WaitingRoom& waiting, Counters& counters,
-                       BrokerId first_id, std::uint64_t seed)
+                       BrokerId first_id, std::uint64_t seed, Time started)
     : options_(options),
       workers_(workers),
       requests_(requests),
       waiting_(waiting),
       counters_(counters),
-      no_worker_(options, workers),
-      policy_kind_(options.policy),
-      policy_(make_routing_policy(options.policy)),
-      prng_(seed),
+      no_worker_(options, workers, started),
+      choice_(options, workers, seed),
       next_id_(first_id.value) {
   CHECK(first_id.value >= broker_id_min && first_id.value < broker_id_start_max,
         "the first broker id is outside [2^32, 2^52)");
 }
 
 void Dispatcher::reconfigured() {
-  if (std::exchange(policy_kind_, options_.policy) != options_.policy)
-    policy_ = make_routing_policy(options_.policy);
+  choice_.reconfigured();
 }
 
 // ---- a request comes -------------------------------------------------------------------------
@@ -105,6 +102,8 @@ void Dispatcher::accept(ClientConnection from, Request&& message, Header&& heade
   request.require = std::move(asked.require);
   request.priority = asked.priority;
   request.stream = asked.stream;
+  request.retry = asked.retry;
+  request.conversation = std::move(asked.session);
   request.received = step.now;
   request.until = step.now + std::min(asked.timeout.value_or(options_.request_timeout),
                                       options_.request_timeout_max);
@@ -125,23 +124,8 @@ void Dispatcher::reject(ClientConnection from, WireId id, Verdict verdict, Step&
 
 // ---- it is given to a worker, or waits -------------------------------------------------------
 
-WorkerInfo* Dispatcher::choose(const PendingRequest& request, Time now) {
-  const auto gather = [&](bool suspects) {
-    candidates_.clear();
-    for (WorkerInfo* worker : workers_.serving(request.model)) {
-      if (worker->can_take() && worker->suspect == suspects && worker->fits(request.require) &&
-          !request.avoids(worker->session, now)) {
-        candidates_.push_back(worker);
-      }
-    }
-    return !candidates_.empty();
-  };
-  if (!gather(false) && !gather(true)) return nullptr;
-  return &policy_->pick(candidates_, prng_);
-}
-
 void Dispatcher::place(PendingRequest& request, bool fresh, Step& step) {
-  if (WorkerInfo* worker = choose(request, step.now)) return bind(request, *worker, step);
+  if (WorkerInfo* worker = choice_.choose(request, step.now)) return bind(request, *worker, step);
   if (!no_worker_.servable(request)) return hold_or_answer(request, step);
   if (fresh && waiting_.depth(request.model) >= options_.queue_depth_max) {
     return fail(request,
@@ -165,24 +149,30 @@ void Dispatcher::wait(PendingRequest& request) {
 }
 
 void Dispatcher::hold_or_answer(PendingRequest& request, Step& step) {
-  const Time until = no_worker_.hold_until(step.now);
+  const Time until = no_worker_.hold_until(request, step.now);
   const bool room = request.in_room || waiting_.depth(request.model) < options_.queue_depth_max;
   if (until > step.now && room) {
     request.held_until = until;
     return wait(request);
   }
+  answer_no_worker(request, step);
+}
+
+void Dispatcher::answer_no_worker(PendingRequest& request, Step& step) {
   const NoWorkerHandler::Reason why = no_worker_.explain(request);
-  fail(request, {ErrorCode::no_worker, why.word, why.retryable, why.sentence}, true, step);
+  const std::string before = request.lost_why.empty() ? "" : request.lost_why + ", and ";
+  fail(request, {ErrorCode::no_worker, why.word, why.retryable, before + why.sentence}, true, step);
 }
 
 void Dispatcher::bind(PendingRequest& request, WorkerInfo& worker, Step& step) {
-  CHECK(worker.can_take(), "a request was bound to a worker without a free slot");
+  CHECK(worker.can_take(step.now), "a request was bound to a worker without a free slot");
   // An orphan of an earlier broker may stand under an id of ours that has not come yet.
   while (requests_.find(BrokerId{next_id_}) != nullptr)
     ++next_id_;
   const BrokerId attempt{next_id_++};
   requests_.bind(request, worker, attempt, step.now);
   request.held_until = time_never;
+  choice_.chosen(request, worker);
   Header header = std::exchange(request.header, request.header.keep());
   Payload payload = std::exchange(request.payload, request.payload.keep());
   step.out.push_back(RelayToWorker{
@@ -190,7 +180,7 @@ void Dispatcher::bind(PendingRequest& request, WorkerInfo& worker, Step& step) {
 }
 
 void Dispatcher::fill(WorkerInfo& worker, Step& step) {
-  while (worker.can_take()) {
+  while (worker.can_take(step.now)) {
     PendingRequest* next = waiting_.next_for(worker, step.now);
     if (next == nullptr) return;
     waiting_.remove(*next);
@@ -212,12 +202,9 @@ void Dispatcher::recheck(const std::vector<std::string>& names, Step& step) {
 
 void Dispatcher::look_again(PendingRequest& request, Step& step) {
   request.forget_avoided(step.now);
-  if (step.now >= request.held_until) {
-    const NoWorkerHandler::Reason why = no_worker_.explain(request);
-    return fail(request, {ErrorCode::no_worker, why.word, why.retryable, why.sentence}, true, step);
-  }
+  if (step.now >= request.held_until) return answer_no_worker(request, step);
   waiting_.remove(request);
-  if (WorkerInfo* worker = choose(request, step.now)) return bind(request, *worker, step);
+  if (WorkerInfo* worker = choice_.choose(request, step.now)) return bind(request, *worker, step);
   wait(request);
 }
 
@@ -292,13 +279,6 @@ void Dispatcher::fail_by_worker(PendingRequest& request, const Error& error, Hea
     return break_stream(request, "refused a request that it had begun to answer", true, step);
   }
   ++worker.failed;
-  if (error.code == ErrorCode::server_gone) {
-    fail(request,
-         {ErrorCode::worker_lost, reason::server_gone, true,
-          "the model server of worker " + in_quotes(worker.name) + " is gone: " + error.message},
-         false, step);
-    return fill(worker, step);
-  }
   counters_.count_error(error.code, error.meta.reason);
   note_failure(&request, error.code, error.meta.reason, error.message, step);
   step.out.push_back(RelayToClient{request.client, request.id,
@@ -311,11 +291,42 @@ void Dispatcher::fail_by_worker(PendingRequest& request, const Error& error, Hea
 void Dispatcher::give_to_another(PendingRequest& request, Step& step) {
   WorkerInfo& refuser = *request.worker;
   request.avoid(refuser.session, step.now + options_.heartbeat_interval, step.now);
+  wait_in_front(request, step);
+  place_waiting(request, step);
+  fill(refuser, step);
+}
+
+bool Dispatcher::may_retry(const PendingRequest& request) const {
+  return request.phase == Phase::sent && request.retry && request.retries < options_.retries;
+}
+
+bool Dispatcher::another_can_take(const PendingRequest& request, Time now) {
+  const WorkerInfo* other = choice_.choose(request, now);
+  return other != nullptr && other != request.worker;
+}
+
+void Dispatcher::set_back(PendingRequest& request, std::string_view reason, const std::string& why,
+                          Step& step) {
+  CHECK(may_retry(request), "a request was given away again that may not be");
+  ++counters_.retried;
+  ++request.retries;
+  request.lost_at = request.worker->session;
+  request.lost_why = cut_to(why, refusal_bytes_max);
+  note_failure(&request, ErrorCode::server_gone, reason, why + "; another worker is given it",
+               step);
+  wait_in_front(request, step);
+}
+
+void Dispatcher::wait_in_front(PendingRequest& request, Step& step) {
   requests_.unbind(request, step.now);
   request.phase = Phase::waiting;
   request.in_front = true;
+  wait(request);
+}
+
+void Dispatcher::place_waiting(PendingRequest& request, Step& step) {
+  waiting_.remove(request);
   place(request, false, step);
-  fill(refuser, step);
 }
 
 void Dispatcher::break_stream(PendingRequest& request, std::string sentence, bool slot_free,
@@ -339,17 +350,31 @@ void Dispatcher::fail(PendingRequest& request, Verdict verdict, bool worker_live
   if (request.in_room) waiting_.remove(request);
   close(request, error_name(verdict.code), verdict.reason, step);
   if (request.at_worker() && worker_lives) {
-    step.out.push_back(SendToWorker{request.worker->connection, Cancel{wire(request.attempt)}});
+    cancel_at_worker(request, step);
   } else {
     drop_attempt(request, step);
   }
+}
+
+// The slot stays taken until the worker acknowledges; one that does not is asked.
+void Dispatcher::cancel_at_worker(PendingRequest& request, Step& step) {
+  step.out.push_back(SendToWorker{request.worker->connection, Cancel{wire(request.attempt)}});
+  request.ask_at = step.now + options_.expiry();
+  requests_.rearm(request);
+}
+
+void Dispatcher::expire_client(PendingRequest& request, Step& step) {
+  fail(request,
+       {ErrorCode::cancelled, reason::expired, false,
+        "the client's heartbeats have stayed away for " + in_seconds(options_.expiry())},
+       true, step);
 }
 
 void Dispatcher::abandon(PendingRequest& request, Step& step) {
   if (request.in_room) waiting_.remove(request);
   close(request, "ABANDONED", {}, step);
   if (request.at_worker()) {
-    step.out.push_back(SendToWorker{request.worker->connection, Cancel{wire(request.attempt)}});
+    cancel_at_worker(request, step);
   } else {
     requests_.erase(request);
   }

@@ -6,7 +6,6 @@
 //
 // Choosing a worker and counting its slot is one step of one thread, so nothing can come between.
 
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,8 +13,8 @@
 #include "broker/core/counters.hpp"
 #include "broker/core/in_flight_table.hpp"
 #include "broker/core/no_worker_handler.hpp"
-#include "broker/core/routing/routing_policy.hpp"
 #include "broker/core/waiting_room.hpp"
+#include "broker/core/worker_choice.hpp"
 #include "broker/core/worker_registry.hpp"
 
 namespace muster::broker {
@@ -32,7 +31,8 @@ struct Verdict {
 class Dispatcher {
  public:
   Dispatcher(const ControllerOptions& options, WorkerRegistry& workers, InFlightTable& requests,
-             WaitingRoom& waiting, Counters& counters, BrokerId first_id, std::uint64_t seed);
+             WaitingRoom& waiting, Counters& counters, BrokerId first_id, std::uint64_t seed,
+             Time started);
 
   // Takes a new REQUEST in, or answers it.
   void accept(ClientConnection from, Request&& message, Header&& header, Payload&& payload,
@@ -45,6 +45,9 @@ class Dispatcher {
   // Ends a request for its client, wherever it is. Where a worker has it, `worker_lives` decides:
   // it is sent a CANCEL and keeps the slot until it acknowledges, or the slot goes with it.
   void fail(PendingRequest& request, Verdict verdict, bool worker_lives, Step& step);
+
+  // Its client has fallen silent: it is told, should it still hear.
+  void expire_client(PendingRequest& request, Step& step);
 
   // Nobody is left to be told: the same as fail(), without the ERROR.
   void abandon(PendingRequest& request, Step& step);
@@ -60,6 +63,17 @@ class Dispatcher {
   // It was never delivered to its worker, or refused there before anything was begun: another
   // worker gets it, before all that wait in the usual way (section 5). REQUIRES: no part has come.
   void give_to_another(PendingRequest& request, Step& step);
+
+  // Whether a request that is lost with its worker may be given to another (section 7); and whether
+  // one could take it at once.
+  [[nodiscard]] bool may_retry(const PendingRequest& request) const;
+  [[nodiscard]] bool another_can_take(const PendingRequest& request, Time now);
+
+  // It was lost with its worker, as `why` tells: it waits again, before all others, and this counts
+  // as one of its retries. place_waiting() then looks for a worker. REQUIRES: may_retry().
+  void set_back(PendingRequest& request, std::string_view reason, const std::string& why,
+                Step& step);
+  void place_waiting(PendingRequest& request, Step& step);
 
   // What its worker said about it cannot be read, or contradicts the protocol: WORKER_LOST. Unless
   // the worker has ended it thereby (`slot_free`), it is sent a CANCEL.
@@ -88,11 +102,13 @@ class Dispatcher {
   [[nodiscard]] const NoWorkerHandler& no_worker() const { return no_worker_; }
 
  private:
-  [[nodiscard]] WorkerInfo* choose(const PendingRequest& request, Time now);
   // Rules 1 to 3 of section 4. The request is not in the waiting room. `fresh`: it has just come,
   // so a full queue turns it away.
   void place(PendingRequest& request, bool fresh, Step& step);
+  void wait_in_front(PendingRequest& request, Step& step);
   void bind(PendingRequest& request, WorkerInfo& worker, Step& step);
+  void cancel_at_worker(PendingRequest& request, Step& step);
+  void answer_no_worker(PendingRequest& request, Step& step);
   void hold_or_answer(PendingRequest& request, Step& step);
   void wait(PendingRequest& request);
   // The client's side ends here, and only here.
@@ -105,11 +121,8 @@ class Dispatcher {
   WaitingRoom& waiting_;
   Counters& counters_;
   NoWorkerHandler no_worker_;
-  RoutingPolicyKind policy_kind_;
-  std::unique_ptr<RoutingPolicy> policy_;
-  Prng prng_;
+  WorkerChoice choice_;
   std::uint64_t next_id_;
-  std::vector<WorkerInfo*> candidates_;  // choose()'s scratch
 };
 
 }  // namespace muster::broker

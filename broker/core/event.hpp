@@ -69,9 +69,11 @@ struct ForeignPeer {
 
 // Time has come to next_deadline(), or simply passed. `backend_empty`: everything that had arrived
 // on the backend has been given to the Controller, so a silence is a worker's own and not the
-// broker's. The shell sends one after each reading of its sockets.
+// broker's; `frontend_empty`: likewise of clients. The shell sends one after each reading of its
+// sockets.
 struct Tick {
   bool backend_empty = false;
+  bool frontend_empty = false;
 };
 
 // The configuration was read again. What was promised to somebody stays as it was: name, heartbeat
@@ -82,9 +84,11 @@ struct Reconfigured {
   ControllerOptions options;
 };
 
-// The broker is stopping: what is outstanding ends with SHUTTING_DOWN, and so does what still
-// comes.
-struct Stop {};
+// The broker is stopping: what still comes ends with SHUTTING_DOWN, and what is outstanding has so
+// long to end by itself before it does. A second one can only shorten that.
+struct Stop {
+  Duration within{};
+};
 
 using Event = std::variant<ClientSaid, ClientFault, ClientUnreachable, WorkerSaid, WorkerFault,
                            WorkerUnreachable, ForeignPeer, Tick, Reconfigured, Stop>;

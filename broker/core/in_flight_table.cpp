@@ -47,9 +47,10 @@ PendingRequest& InFlightTable::add(ClientConnection client, ClientRequestId id, 
   return request;
 }
 
-PendingRequest& InFlightTable::adopt(WorkerInfo& worker, BrokerId attempt, Time now) {
+PendingRequest& InFlightTable::adopt(WorkerInfo& worker, BrokerId attempt, Time ask_at, Time now) {
   PendingRequest& orphan = make();
   orphan.phase = Phase::answered;
+  orphan.ask_at = ask_at;
   bind(orphan, worker, attempt, now);
   return orphan;
 }
@@ -92,7 +93,9 @@ void InFlightTable::bind(PendingRequest& request, WorkerInfo& worker, BrokerId a
   CHECK(!request.at_worker(), "a request was bound to a second worker");
   request.worker = &worker;
   request.attempt = attempt;
+  request.binding = ++worker.bindings;
   request.bound = now;
+  if (worker.holds.empty()) worker.progressed = now;
   if (request.phase == Phase::waiting) request.phase = Phase::sent;
   worker.holds.push_back(request);
   if (by_attempt_.size() >= bucket_count_) grow_buckets();
@@ -123,6 +126,7 @@ void InFlightTable::answered(PendingRequest& request) {
 void InFlightTable::erase(PendingRequest& request) {
   CHECK(request.phase == Phase::answered, "a request was forgotten without an answer");
   CHECK(!request.at_worker(), "a request was forgotten with its slot taken");
+  disarm(request);
   all_.erase_and_dispose(All::s_iterator_to(request), std::default_delete<PendingRequest>{});
 }
 

@@ -69,8 +69,9 @@ class InFlightTable {
                       Payload&& payload);
 
   // A request that a worker says it works on and that nobody here waits for: it takes a slot until
-  // the worker ends it (section 6). REQUIRES: find(attempt) is null.
-  PendingRequest& adopt(WorkerInfo& worker, BrokerId attempt, Time now);
+  // the worker ends it (section 6). `ask_at`: when it is to be asked whether it still works on it.
+  // REQUIRES: find(attempt) is null.
+  PendingRequest& adopt(WorkerInfo& worker, BrokerId attempt, Time ask_at, Time now);
 
   [[nodiscard]] PendingRequest* find(ClientConnection client, ClientRequestId id);
   [[nodiscard]] PendingRequest* find(BrokerId attempt);
@@ -98,7 +99,7 @@ class InFlightTable {
 
   // To be called after whatever moves request.deadline(); cheap where it moved to later.
   void rearm(PendingRequest& request);
-  // The next unanswered request whose deadline has come; null if there is none.
+  // The next request whose deadline has come; null if there is none.
   [[nodiscard]] PendingRequest* pop_due(Time now);
   [[nodiscard]] Time next_deadline() const {
     return timers_.empty() ? time_never : timers_.begin()->armed;

@@ -11,7 +11,8 @@ void check_waiting(const PendingRequest& request, const WorkerRegistry& workers,
   CHECK(request.in_room, "a waiting request is not in the waiting room");
   if (request.deadline() <= now) return;  // the next Tick decides on it
   for (const WorkerInfo* worker : workers.serving(request.model)) {
-    CHECK(!worker->can_take() || !worker->fits(request.require) ||
+    if (worker->aside) continue;  // its next heartbeat finds that its time aside is over
+    CHECK(!worker->can_take(now) || !worker->fits(request.require) ||
               request.avoids(worker->session, now),
           "a request waits while a fit slot is free");
   }

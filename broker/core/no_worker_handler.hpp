@@ -4,6 +4,7 @@
 // section 4, rule 3): it is answered at once, or, where no_worker.wait is set, held in case a
 // worker comes. The answer says why: a person must know from it what to mend.
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -15,15 +16,19 @@ namespace muster::broker {
 
 class NoWorkerHandler {
  public:
-  NoWorkerHandler(const ControllerOptions& options, const WorkerRegistry& workers)
-      : options_(options), workers_(workers) {}
+  NoWorkerHandler(const ControllerOptions& options, const WorkerRegistry& workers, Time started)
+      : options_(options), workers_(workers), started_(started) {}
 
   // Whether a request may wait for a worker to have a free slot (rule 2).
   [[nodiscard]] bool servable(const PendingRequest& request) const;
 
   // Until when an unservable request that came to be so `now` is held; `now`: it is answered at
-  // once.
-  [[nodiscard]] Time hold_until(Time now) const { return now + options_.no_worker_wait; }
+  // once. Just after a start the workers of a model that none has named yet may be on their way.
+  [[nodiscard]] Time hold_until(const PendingRequest& request, Time now) const {
+    const Time usual = now + options_.no_worker_wait;
+    if (workers_.ever_served(request.model)) return usual;
+    return std::max(usual, started_ + options_.restart_grace);
+  }
 
   struct Reason {
     std::string_view word;  // unknown_model, none_live, all_draining, none_fit
@@ -36,6 +41,7 @@ class NoWorkerHandler {
  private:
   const ControllerOptions& options_;
   const WorkerRegistry& workers_;
+  const Time started_;
 };
 
 }  // namespace muster::broker

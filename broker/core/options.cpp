@@ -44,6 +44,13 @@ std::string words(std::uint64_t amount) {
   return std::to_string(amount);
 }
 
+std::string words(double number) {
+  std::string text = std::to_string(number);  // "0.500000"
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.ends_with('.')) text.pop_back();
+  return text;
+}
+
 // A size in bytes, to be told as one.
 enum class Bytes : std::uint64_t {};
 std::string words(Bytes bytes) {
@@ -109,7 +116,13 @@ std::vector<OptionFault> ControllerOptions::validate() const {
   check.range<Duration>("requests.first_timeout", first_timeout, Duration{0}, request_max);
   check.range<Duration>("requests.idle_timeout", idle_timeout, Duration{0}, request_max);
   check.range<std::uint64_t>("queue.depth_max", queue_depth_max, 0, 1'000'000);
+  check.range<std::uint64_t>("requests.retries", retries, 0, 100);
   check.range<Duration>("no_worker.wait", no_worker_wait, Duration{0}, hours{1});
+  check.range<Duration>("no_worker.restart_grace", restart_grace, Duration{0}, hours{1});
+  check.range<std::uint64_t>("ejection.failures", ejection_failures, 0, 1'000'000);
+  check.range<Duration>("ejection.duration", ejection_duration, milliseconds{1}, hours{24});
+  check.range<double>("ejection.share_max", ejection_share_max, 0, 1);
+  check.range<Duration>("worker.stall", stall, Duration{0}, hours{24});
   check.range("limits.header_bytes_max", Bytes{limits.header_bytes}, Bytes{4 * kib},
               Bytes{16 * mib});
   check.range("limits.frame_bytes_max", Bytes{limits.frame_bytes}, Bytes{kib}, Bytes{4 * gib});

@@ -31,9 +31,22 @@ struct ControllerOptions {
   Duration first_timeout{};
   Duration idle_timeout = std::chrono::seconds{60};
 
+  std::uint64_t retries = 2;  // [requests] retries: of one lost with its worker before a part came
+
   std::uint64_t queue_depth_max = 1024;  // [queue] depth_max: waiting requests a model
 
-  Duration no_worker_wait{};  // [no_worker] wait: how long a request without a live worker is held
+  // [no_worker] How long a request without a live worker is held; and how long after the start one
+  // for a model that no worker has named yet.
+  Duration no_worker_wait{};
+  Duration restart_grace = std::chrono::seconds{5};
+
+  // [ejection] So many failures of its model server in a row put a worker aside (0: none do) for so
+  // long; never more than this share of those that serve a model.
+  std::uint64_t ejection_failures = 5;
+  Duration ejection_duration = std::chrono::seconds{10};
+  double ejection_share_max = 0.5;
+
+  Duration stall = std::chrono::seconds{30};  // [worker] stall; 0: no worker is ever stalled
 
   // [limits]
   WireLimits limits;

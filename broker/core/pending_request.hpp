@@ -44,9 +44,11 @@ struct PendingRequest {
   ClientRequestId id;
   std::string model;
   std::string request_id;
+  std::string conversation;  // `session` of the request; empty: none
   StringMap require;
   std::int64_t priority = 0;
   bool stream = false;
+  bool retry = true;  // may be given to another worker where it is lost before its first part
 
   // Kept until the first part of an answer: until then another worker may have to be given it.
   Header header;
@@ -63,9 +65,11 @@ struct PendingRequest {
   // At a worker.
   WorkerInfo* worker = nullptr;
   BrokerId attempt;
+  std::uint64_t binding = 0;  // the worker's count of bindings with this one
   Time bound{};
   Time idle_until = time_never;
   std::uint64_t chunks = 0;
+  Time ask_at = time_never;  // answered: its worker is asked by then whether it is still at work
 
   // Waiting.
   bool in_room = false;          // kept by the waiting room
@@ -73,6 +77,9 @@ struct PendingRequest {
   Time held_until = time_never;  // nobody can serve it: NO_WORKER at this time
   std::vector<Avoided> avoided;
   std::uint64_t refusals = 0;  // by workers, so far
+  std::uint64_t retries = 0;   // how often it was lost with its worker
+  SessionId lost_at{};         // the last such worker: the last to be given it again
+  std::string lost_why;        // how it was lost there, in a sentence
   std::string refusal;         // who said the last one, and why: for the sentence of a time-out
 
   Time armed = time_never;  // the in-flight table's timer for it
@@ -120,7 +127,7 @@ struct PendingRequest {
       case Phase::streaming:
         return std::min(until, idle_until);
       case Phase::answered:
-        return time_never;
+        return ask_at;
     }
     return time_never;
   }

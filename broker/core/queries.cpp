@@ -80,6 +80,12 @@ Value worker_row(const WorkerInfo& worker, Time now) {
                  {"heard", Value{to_wire_ms(now - worker.last_heard)}},
                  {"labels", labels_of(worker.labels)},
                  {"version", Value{worker.version}}};
+  if (worker.stalled) row.emplace_back("stalled", Value{true});
+  if (worker.aside) {
+    row.emplace_back("ejected", Value{true});
+    row.emplace_back("ejected_for",
+                     Value{to_wire_ms(std::max(worker.aside_until - now, Duration{}))});
+  }
   if (!worker.why.empty()) row.emplace_back("why", Value{worker.why});
   if (worker.progress) row.emplace_back("progress", Value{*worker.progress});
   if (worker.kv_cache_usage) row.emplace_back("kv_cache_usage", Value{*worker.kv_cache_usage});
@@ -156,10 +162,14 @@ Value answer_stats(const Census& census) {
   std::array<std::uint64_t, 4> states{};
   std::uint64_t suspect = 0;
   std::uint64_t broken = 0;
+  std::uint64_t stalled = 0;
+  std::uint64_t ejected = 0;
   for (const auto& [name, worker] : census.workers.all()) {
     ++states[static_cast<std::size_t>(worker->state)];
     suspect += worker->suspect ? 1 : 0;
     broken += worker->broken ? 1 : 0;
+    stalled += worker->stalled ? 1 : 0;
+    ejected += worker->aside ? 1 : 0;
   }
   Value::Map workers;
   for (const WorkerState state :
@@ -169,6 +179,8 @@ Value answer_stats(const Census& census) {
   }
   workers.emplace_back("suspect", Value{suspect});
   workers.emplace_back("broken", Value{broken});
+  workers.emplace_back("stalled", Value{stalled});
+  workers.emplace_back("ejected", Value{ejected});
   return Value::Map{
       {"broker", Value{census.options.name}},
       {"version", Value{MUSTER_VERSION}},
@@ -185,14 +197,19 @@ Value answer_stats(const Census& census) {
       {"held_bytes", Value{census.requests.held_bytes()}},
       {"clients", Value{std::uint64_t{census.requests.clients()}}},
       {"clients_gone", Value{counters.clients_gone}},
+      {"clients_silent", Value{counters.clients_silent}},
       {"clients_cut_off", Value{counters.clients_cut_off}},
+      {"retried", Value{counters.retried}},
       {"workers", std::move(workers)},
       {"sessions", Value::Map{{"registered", Value{counters.registered}},
                               {"resumed", Value{counters.resumed}},
                               {"broken", Value{counters.broken}},
                               {"expired", Value{counters.expired}},
                               {"deregistered", Value{counters.deregistered}},
-                              {"dismissed", Value{counters.dismissed}}}},
+                              {"dismissed", Value{counters.dismissed}},
+                              {"probed", Value{counters.probes}},
+                              {"stalled", Value{counters.stalled}},
+                              {"ejected", Value{counters.put_aside}}}},
       {"dropped", Value::Map{{"late", Value{counters.late}},
                              {"unbound", Value{counters.unbound}},
                              {"hasty", Value{counters.hasty_workers}},

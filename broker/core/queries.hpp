@@ -28,4 +28,8 @@ struct Census {
 [[nodiscard]] Value answer_workers(const Census& census);
 [[nodiscard]] Value answer_stats(const Census& census);
 
+// For each worker of a model, whether it would be given a request of it now, and why. `model`: a
+// name or alias; empty: all that are served, by their names.
+[[nodiscard]] Value answer_why(const Census& census, std::string_view model);
+
 }  // namespace muster::broker

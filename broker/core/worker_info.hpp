@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,21 @@ using HeldRequests = boost::intrusive::list<
     PendingRequest,
     boost::intrusive::member_hook<PendingRequest, decltype(PendingRequest::among_held),
                                   &PendingRequest::among_held>>;
+
+// Whether a worker may be given a request, and where not, the first reason.
+enum class Standing : std::uint8_t {
+  free,       // it has a free slot, and nothing speaks against it
+  suspect,    // ... but is overdue: chosen last
+  stalled,    // ... but its model server gets nothing done: chosen last
+  full,       // no free slot
+  aside,      // put aside: its model server fails
+  broken,     // its connection is gone
+  not_ready,  // by its own word
+  ended,      // its session ends in this very step
+};
+[[nodiscard]] inline bool may_take(Standing standing) {
+  return standing <= Standing::stalled;
+}
 
 struct WorkerInfo {
   SessionId session;
@@ -48,10 +64,30 @@ struct WorkerInfo {
   // 7).
   bool broken = false;
   bool suspect = false;
+  bool ended = false;
   Time registered{};
   Time last_heard{};
   Time idle_since{};
   std::uint64_t last_picked = 0;  // for round_robin; 0: never
+
+  // `stalled`: it has work in hand, and tells that nothing gets done (`progress` stands still)
+  // since `progressed`. `aside`: put aside after `failures_in_row` of its model server, until one
+  // request after `aside_until` has succeeded.
+  bool stalled = false;
+  Time progressed{};
+  bool aside = false;
+  Time aside_until{};
+  std::uint64_t failures_in_row = 0;
+
+  // How often a slot of it was taken; and the PROBE that it has not answered yet, with how often
+  // that was when the PROBE was sent: its STATUS speaks of these requests and no later ones.
+  std::uint64_t bindings = 0;
+  struct Probing {
+    std::uint64_t nonce = 0;
+    std::uint64_t bindings = 0;
+    Time sent{};
+  };
+  std::optional<Probing> probe;
 
   // Each name and alias that it serves, once, sorted.
   std::vector<std::string> names;
@@ -70,12 +106,22 @@ struct WorkerInfo {
   [[nodiscard]] std::uint64_t free_slots() const {
     return slots > in_flight() ? slots - in_flight() : 0;
   }
-  // Whether it may be given a request at this moment.
-  [[nodiscard]] bool can_take() const {
-    return state == WorkerState::ready && !broken && free_slots() > 0;
+  [[nodiscard]] Standing standing(Time now) const {
+    if (ended) return Standing::ended;
+    if (broken) return Standing::broken;
+    if (state != WorkerState::ready) return Standing::not_ready;
+    // One request at a time tries a worker whose time aside is over.
+    if (aside && (now < aside_until || !holds.empty())) return Standing::aside;
+    if (free_slots() == 0) return Standing::full;
+    if (suspect) return Standing::suspect;
+    return stalled ? Standing::stalled : Standing::free;
   }
+  // Whether it may be given a request at this moment.
+  [[nodiscard]] bool can_take(Time now) const { return may_take(standing(now)); }
   // Whether a request may wait for it (section 4, rule 2).
-  [[nodiscard]] bool worth_waiting_for() const { return state == WorkerState::ready || broken; }
+  [[nodiscard]] bool worth_waiting_for() const {
+    return !ended && (state == WorkerState::ready || broken);
+  }
 
   [[nodiscard]] bool fits(const StringMap& require) const {
     return std::all_of(require.begin(), require.end(), [this](const auto& wanted) {

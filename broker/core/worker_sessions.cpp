@@ -1,9 +1,10 @@
 #include "broker/core/worker_sessions.hpp"
 
 #include <algorithm>
-#include <set>
 
 #include "broker/core/text.hpp"
+#include "broker/core/worker_bounds.hpp"
+#include "broker/core/worker_notes.hpp"
 
 namespace muster::broker {
 namespace {
@@ -14,62 +15,13 @@ constexpr std::uint64_t final_type = 0x12;
 constexpr std::uint64_t error_type = 0x13;
 constexpr std::uint64_t register_type = 0x21;
 
-// What a description may hold beside the limits of the wire: it is kept for as long as the worker
-// lives and told in every answer to `workers`.
-constexpr std::size_t models_max = 256;
-constexpr std::size_t aliases_max = 1024;    // of all models together
-constexpr std::size_t text_bytes_max = 256;  // a label's value; the version; `why`
-
-std::optional<std::string> too_much(const std::vector<ModelDescription>& models) {
-  std::size_t aliases = 0;
-  for (const ModelDescription& model : models)
-    aliases += model.aliases.size();
-  if (models.size() <= models_max && aliases <= aliases_max) return std::nullopt;
-  return "a worker may serve at most " + std::to_string(models_max) + " models with " +
-         std::to_string(aliases_max) + " aliases; this one names " + std::to_string(models.size()) +
-         " with " + std::to_string(aliases);
-}
-
-std::optional<std::string> too_much(const WorkerDescription& info) {
-  if (info.labels.size() > labels_max) {
-    return "a worker may have at most " + std::to_string(labels_max) + " labels; this one has " +
-           std::to_string(info.labels.size());
-  }
-  const std::string bytes = " is over " + std::to_string(text_bytes_max) + " bytes";
-  for (const auto& [name, value] : info.labels) {
-    if (value.size() > text_bytes_max) return "the label " + in_quotes(name) + bytes;
-  }
-  if (info.version.size() > text_bytes_max) return "the version" + bytes;
-  return too_much(info.models);
-}
-
-void note(const WorkerInfo& worker, std::string_view what, std::string detail, bool alarming,
-          Step& step) {
-  step.out.push_back(WorkerNote{what, worker.name, std::move(detail), alarming});
-}
-
-std::string state_text(const WorkerInfo& worker) {
-  const std::string state{state_name(worker.state)};
-  return worker.why.empty() ? state : state + " (" + worker.why + ")";
-}
-
-std::string listed(const std::vector<std::string>& names) {
-  constexpr std::size_t shown_max = 8;
-  std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), shown_max); ++i) {
-    text += (i == 0 ? "" : ", ") + names[i];
-  }
-  if (names.size() > shown_max)
-    text += " and " + std::to_string(names.size() - shown_max) + " more";
-  return text;
-}
-
 }  // namespace
 
 WorkerSessions::WorkerSessions(const ControllerOptions& options, Instance broker,
                                WorkerRegistry& workers, InFlightTable& requests,
                                const WaitingRoom& waiting, Dispatcher& dispatcher,
-                               WorkerTimeoutHandler& timeout_handler, Counters& counters, Time now)
+                               WorkerTimeoutHandler& timeout_handler, Refreshes& refreshes,
+                               Counters& counters, Time now)
     : options_(options),
       broker_(broker),
       workers_(workers),
@@ -78,7 +30,9 @@ WorkerSessions::WorkerSessions(const ControllerOptions& options, Instance broker
       dispatcher_(dispatcher),
       timeout_handler_(timeout_handler),
       counters_(counters),
-      checker_(options, now) {}
+      refreshes_(refreshes),
+      checker_(options, now),
+      health_(options, workers, counters) {}
 
 BrokerTerms WorkerSessions::terms() const {
   return {.broker = options_.name,
@@ -120,12 +74,14 @@ void WorkerSessions::said(WorkerSaid&& event, Step& step) {
     const std::string why = farewell->reason.empty() ? "" : ": " + farewell->reason;
     return end(*worker, "deregistered", reason::deregistered, "it has deregistered" + why, step);
   }
-  // A STATUS that was not asked for is a sign of life and no more.
-  if (std::holds_alternative<Status>(event.message)) return;
+  if (auto* status = std::get_if<Status>(&event.message)) {
+    return on_status(*worker, std::move(*status), step);
+  }
   on_answer(*worker, std::move(event), step);
 }
 
 void WorkerSessions::on_answer(WorkerInfo& worker, WorkerSaid&& event, Step& step) {
+  health_.got_done(worker, step);
   const auto held = [&](WireId id) -> PendingRequest* {
     PendingRequest* request = requests_.find(BrokerId{id.value});
     if (request != nullptr && request->worker == &worker) return request;
@@ -138,27 +94,36 @@ void WorkerSessions::on_answer(WorkerInfo& worker, WorkerSaid&& event, Step& ste
     }
   } else if (const auto* final = std::get_if<Final>(&event.message)) {
     if (PendingRequest* request = held(final->id)) {
+      health_.succeeded(worker, step);
       dispatcher_.finish(*request, *final, std::move(event.header), std::move(event.payload), step);
     }
   } else if (const auto* error = std::get_if<Error>(&event.message)) {
     if (PendingRequest* request = held(error->id)) {
-      // Its next heartbeat says how things are; until then it must not be given what waits.
-      const bool server_gone = error->code == ErrorCode::server_gone;
-      if (server_gone && worker.state == WorkerState::ready) {
-        set_state(worker, WorkerState::unhealthy, error->message, step);
-        dispatcher_.recheck(worker.names, step);
-      }
+      if (error->code == ErrorCode::server_gone) return server_gone(worker, *request, *error, step);
+      const bool server_failed = error->meta.status.value_or(0) >= 500;
+      if (error->code == ErrorCode::worker_failed && server_failed) health_.failed(worker, step);
       dispatcher_.fail_by_worker(*request, *error, std::move(event.header),
                                  std::move(event.payload), step);
     }
   }
 }
 
+// Its next heartbeat says how things are; until then it must not be given what waits.
+void WorkerSessions::server_gone(WorkerInfo& worker, PendingRequest& request, const Error& error,
+                                 Step& step) {
+  if (worker.state == WorkerState::ready) {
+    set_state(worker, WorkerState::unhealthy, error.message, step);
+    dispatcher_.recheck(worker.names, step);
+  }
+  timeout_handler_.lose(request, reason::server_gone, "its model server is gone: " + error.message,
+                        step);
+  dispatcher_.fill(worker, step);
+}
+
 void WorkerSessions::on_heartbeat(WorkerInfo& worker, WorkerHeartbeat&& heartbeat, Step& step) {
   worker.slots = std::min(heartbeat.slots, slots_max);
   worker.grant = heartbeat.grant;
   worker.queue_length = heartbeat.queue_length;
-  worker.progress = heartbeat.progress;
   worker.kv_cache_usage = heartbeat.kv_cache_usage;
   const bool other_state = worker.state != heartbeat.state;
   set_state(worker, heartbeat.state, std::move(heartbeat.why), step);
@@ -170,6 +135,7 @@ void WorkerSessions::on_heartbeat(WorkerInfo& worker, WorkerHeartbeat&& heartbea
       other_models = set_models(worker, std::move(*heartbeat.models), step);
     }
   }
+  if (health_.told(worker, heartbeat.progress, step)) probe(worker, step);
   if (other_state || other_models) return changed(worker, step);
   dispatcher_.fill(worker, step);
 }
@@ -218,171 +184,6 @@ void WorkerSessions::end_by_fault(const WorkerInfo& worker, const Fault& fault, 
   if (slot_free) dispatcher_.free_slot(*request, step);
 }
 
-// ---- sessions ----------------------------------------------------------------------------------
-
-void WorkerSessions::on_register(WorkerConnection connection, WorkerDescription&& info,
-                                 Step& step) {
-  if (!may_register(connection, step.now)) {
-    ++counters_.hasty_workers;
-    return;
-  }
-  if (const auto why = too_much(info))
-    return dismiss(connection, ErrorCode::bad_request, *why, step);
-  WorkerInfo* bound = workers_.find(connection);
-  if (bound != nullptr && bound->name == info.worker && info.instance < bound->instance) {
-    return dismiss(connection, ErrorCode::replaced,
-                   "a newer instance is registered on this very connection", step);
-  }
-  if (bound != nullptr && (bound->name != info.worker || bound->instance != info.instance)) {
-    end(*bound, "replaced", reason::deregistered,
-        "its connection registered as \"" + info.worker + "\" anew", step);
-    bound = nullptr;
-  }
-  if (bound != nullptr && bound->broken) return resume(*bound, connection, std::move(info), step);
-  if (bound != nullptr) {
-    step.out.push_back(SendToWorker{connection, Registered{terms()}});
-    return apply(*bound, std::move(info), step);
-  }
-  WorkerInfo* named = workers_.find(std::string_view{info.worker});
-  if (named == nullptr) return begin(connection, std::move(info), step);
-  if (info.instance == named->instance) {
-    return resume(*named, connection, std::move(info), step);
-  }
-  if (info.instance < named->instance) {
-    return dismiss(connection, ErrorCode::replaced,
-                   "a newer instance of worker \"" + info.worker + "\" is registered", step);
-  }
-  if (!named->broken) {
-    const std::string why =
-        "a live worker is registered as \"" + info.worker +
-        "\"; if it is dead, its name is free when its heartbeats have been missed; if it is not, "
-        "give this one another name";
-    step.out.push_back(FailureNote{.code = ErrorCode::name_taken,
-                                   .reason = {},
-                                   .sentence = why,
-                                   .model = {},
-                                   .worker = info.worker,
-                                   .request_id = {}});
-    return dismiss(connection, ErrorCode::name_taken, why, step);
-  }
-  end(*named, "replaced", reason::unreachable, "a newer instance has taken its name", step);
-  begin(connection, std::move(info), step);
-}
-
-void WorkerSessions::begin(WorkerConnection connection, WorkerDescription&& info, Step& step) {
-  WorkerInfo& worker = workers_.add(info, connection, step.now);
-  ++counters_.registered;
-  checker_.watch(worker, step.now);
-  worker.state = info.state;
-  worker.why = cut_to(info.why, text_bytes_max);
-  note(worker, "registered",
-       state_text(worker) + ", " + std::to_string(info.slots) + " slots, serves " +
-           (worker.names.empty() ? "nothing yet" : listed(worker.names)),
-       false, step);
-  step.out.push_back(SendToWorker{connection, Registered{terms()}});
-  // First what it works on already, then what it may be given: slots are counted, then filled.
-  reconcile(worker, info.active, step);
-  apply(worker, std::move(info), step);
-}
-
-void WorkerSessions::resume(WorkerInfo& worker, WorkerConnection connection,
-                            WorkerDescription&& info, Step& step) {
-  ++counters_.resumed;
-  if (worker.connection != connection) workers_.rebind(worker, connection);
-  worker.broken = false;
-  checker_.heard(worker, step.now);
-  note(worker, "resumed",
-       "its connection is renewed; it has " + std::to_string(info.active.size()) +
-           " requests in hand",
-       false, step);
-  step.out.push_back(SendToWorker{connection, Registered{terms()}});
-  reconcile(worker, info.active, step);
-  apply(worker, std::move(info), step);
-}
-
-// By `active`, what the worker says it is working on (section 6, Resume).
-void WorkerSessions::reconcile(WorkerInfo& worker, const std::vector<BrokerId>& active,
-                               Step& step) {
-  const std::set<BrokerId> working{
-      active.begin(), active.begin() + static_cast<std::ptrdiff_t>(
-                                           std::min<std::size_t>(active.size(), slots_max))};
-  std::vector<PendingRequest*> lost;
-  for (PendingRequest& request : worker.holds) {
-    if (!working.contains(request.attempt)) lost.push_back(&request);
-  }
-  for (PendingRequest* request : lost) {
-    timeout_handler_.lose(*request, reason::not_active,
-                          "after its connection was renewed it did not have the request any more",
-                          step);
-  }
-  for (const BrokerId id : working) {
-    if (const PendingRequest* known = requests_.find(id)) {
-      // What was cancelled meanwhile: the CANCEL may have been lost with the connection.
-      if (known->worker != &worker || known->phase != Phase::answered) continue;
-    } else {
-      ++counters_.orphans;
-      requests_.adopt(worker, id, step.now);
-    }
-    step.out.push_back(SendToWorker{worker.connection, Cancel{WireId{id.value}}});
-  }
-}
-
-void WorkerSessions::apply(WorkerInfo& worker, WorkerDescription&& info, Step& step) {
-  worker.slots = std::min(info.slots, slots_max);
-  worker.speed = info.speed;
-  worker.queue_length = info.queue_length.value_or(0);
-  worker.labels = std::move(info.labels);
-  worker.version = std::move(info.version);
-  set_state(worker, info.state, std::move(info.why), step);
-  set_models(worker, std::move(info.models), step);
-  changed(worker, step);
-}
-
-bool WorkerSessions::set_models(WorkerInfo& worker, std::vector<ModelDescription>&& models,
-                                Step& step) {
-  const std::vector<std::string> names_before = worker.names;
-  workers_.set_models(worker, std::move(models));
-  if (worker.names == names_before) return false;
-  note(worker, "updated", "it serves " + listed(worker.names), false, step);
-  dispatcher_.recheck(names_before, step);
-  return true;
-}
-
-void WorkerSessions::set_state(WorkerInfo& worker, WorkerState state, std::string why, Step& step) {
-  worker.why = cut_to(std::move(why), text_bytes_max);
-  const WorkerState before = std::exchange(worker.state, state);
-  if (before == state) return;
-  note(worker, "state", std::string{state_name(before)} + " -> " + state_text(worker),
-       state == WorkerState::unhealthy, step);
-}
-
-void WorkerSessions::changed(WorkerInfo& worker, Step& step) {
-  dispatcher_.fill(worker, step);
-  dispatcher_.recheck(worker.names, step);
-}
-
-void WorkerSessions::end(WorkerInfo& worker, std::string_view what, std::string_view reason,
-                         const std::string& sentence, Step& step) {
-  const std::size_t held = worker.in_flight();
-  note(worker, what, sentence + "; " + std::to_string(held) + " requests were in flight at it",
-       held > 0 || reason != reason::deregistered, step);
-  timeout_handler_.lose_all(worker, reason, sentence, step);
-  checker_.forget(worker);
-  std::erase(broken_, worker.session);
-  const std::vector<std::string> names = worker.names;
-  workers_.remove(worker, std::string{what} + ": " + sentence, step.now);
-  dispatcher_.recheck(names, step);
-}
-
-void WorkerSessions::dismiss(WorkerConnection connection, ErrorCode code,
-                             const std::string& sentence, Step& step) {
-  ++counters_.dismissed;
-  step.out.push_back(SendToWorker{connection, Dismiss{code, sentence}});
-  // What the worker had in hand it drops now (section 6).
-  if (WorkerInfo* bound = workers_.find(connection))
-    end(*bound, "dismissed", reason::dismissed, sentence, step);
-}
-
 WorkerSessions::Answered& WorkerSessions::answered(WorkerConnection connection, Time now) {
   const auto [entry, fresh] = answered_.try_emplace(connection, Answered{.since = now});
   if (fresh) {
@@ -419,7 +220,12 @@ void WorkerSessions::unreachable(const WorkerUnreachable& event, Step& step) {
     broken_.push_back(worker->session);
     note(*worker, "broken", "its connection is gone; it takes no requests until it is back", true,
          step);
-    changed(*worker, step);
+    if (contenders_.contains(worker->session)) {
+      replace(*worker, "its connection is gone", step);
+      worker = nullptr;
+    } else {
+      changed(*worker, step);
+    }
   }
   if (!event.undelivered) return;
   PendingRequest* request = requests_.find(*event.undelivered);
@@ -433,11 +239,12 @@ void WorkerSessions::tick(bool backend_empty, Step& step) {
   for (const WorkerInfo* worker : due.heartbeat) {
     if (!worker->broken) send_heartbeat(*worker, step);
   }
-  for (const WorkerInfo* worker : due.suspect) {
+  for (WorkerInfo* worker : due.suspect) {
     note(*worker, "suspect",
          "nothing heard for " + in_seconds(WorkerStatusChecker::silence(*worker, step.now)) +
              "; it is chosen last",
          true, step);
+    probe(*worker, step);
   }
   for (WorkerInfo* worker : due.expired) {
     ++counters_.expired;
@@ -447,11 +254,27 @@ void WorkerSessions::tick(bool backend_empty, Step& step) {
         step);
   }
   if (!backend_empty) return;
+  run_contenders(step);
   for (const SessionId session : std::exchange(broken_, {})) {
     WorkerInfo* worker = workers_.find(session);
     if (worker == nullptr || !worker->broken) continue;
-    timeout_handler_.lose_all(*worker, reason::unreachable, "its connection is gone", step);
+    timeout_handler_.move_away(*worker, step);
   }
+}
+
+Time WorkerSessions::next_deadline() const {
+  Time next = checker_.next_deadline();
+  for (const auto& [session, contender] : contenders_)
+    next = std::min(next, contender.until);
+  return next;
+}
+
+void WorkerSessions::probe(WorkerInfo& worker, Step& step) {
+  if (worker.broken) return;
+  if (worker.probe && step.now - worker.probe->sent < options_.heartbeat_interval) return;
+  worker.probe = {.nonce = ++last_nonce_, .bindings = worker.bindings, .sent = step.now};
+  ++counters_.probes;
+  step.out.push_back(SendToWorker{worker.connection, Probe{last_nonce_}});
 }
 
 void WorkerSessions::send_heartbeat(const WorkerInfo& worker, Step& step) {

@@ -8,10 +8,13 @@
 // that a free slot can serve now, then those that nobody can serve any more.
 
 #include <deque>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
+#include "broker/core/refreshes.hpp"
+#include "broker/core/worker_health.hpp"
 #include "broker/core/worker_status_checker.hpp"
 #include "broker/core/worker_timeout_handler.hpp"
 
@@ -28,14 +31,23 @@ class WorkerSessions {
 
   WorkerSessions(const ControllerOptions& options, Instance broker, WorkerRegistry& workers,
                  InFlightTable& requests, const WaitingRoom& waiting, Dispatcher& dispatcher,
-                 WorkerTimeoutHandler& timeout_handler, Counters& counters, Time now);
+                 WorkerTimeoutHandler& timeout_handler, Refreshes& refreshes, Counters& counters,
+                 Time now);
 
   void said(WorkerSaid&& event, Step& step);
   void fault(const WorkerFault& event, Step& step);
   void unreachable(const WorkerUnreachable& event, Step& step);
   void tick(bool backend_empty, Step& step);
 
-  [[nodiscard]] Time next_deadline() const { return checker_.next_deadline(); }
+  // Asks the worker what it is working on, unless it has been asked within this interval.
+  void probe(WorkerInfo& worker, Step& step);
+
+  // What operators ask for (section 9): the worker is asked to set its own state; or it is sent
+  // away for good, and what it holds goes to others.
+  void drain(WorkerInfo& worker, bool on, const std::string& why, Step& step);
+  void remove(WorkerInfo& worker, Step& step);
+
+  [[nodiscard]] Time next_deadline() const;
   [[nodiscard]] BrokerTerms terms() const;
 
  private:
@@ -45,8 +57,22 @@ class WorkerSessions {
               Step& step);
   void on_heartbeat(WorkerInfo& worker, WorkerHeartbeat&& heartbeat, Step& step);
   void on_answer(WorkerInfo& worker, WorkerSaid&& event, Step& step);
-  void reconcile(WorkerInfo& worker, const std::vector<BrokerId>& active, Step& step);
-  void apply(WorkerInfo& worker, WorkerDescription&& info, Step& step);
+  void server_gone(WorkerInfo& worker, PendingRequest& request, const Error& error, Step& step);
+  void on_status(WorkerInfo& worker, Status&& status, Step& step);
+  // `bindings`: what was bound later is not told of by `active`.
+  void reconcile(WorkerInfo& worker, const std::vector<BrokerId>& active, std::uint64_t bindings,
+                 Step& step);
+
+  // A newer instance that wants the name of a session that may be dead (section 6, Replace).
+  void contend(WorkerInfo& holder, WorkerConnection connection, WorkerDescription&& info,
+               Step& step);
+  void turn_away(WorkerConnection connection, const std::string& name, Step& step);
+  void holder_lives(const WorkerInfo& holder, Step& step);
+  void replace(WorkerInfo& holder, const std::string& why, Step& step);
+  void run_contenders(Step& step);
+
+  void take_over(WorkerInfo& worker, WorkerDescription&& info, std::uint64_t bindings, Step& step);
+  void take_in(WorkerInfo& worker, WorkerDescription&& info, Step& step);
   // Whether it serves other names than before.
   bool set_models(WorkerInfo& worker, std::vector<ModelDescription>&& models, Step& step);
   void set_state(WorkerInfo& worker, WorkerState state, std::string why, Step& step);
@@ -77,7 +103,16 @@ class WorkerSessions {
   Dispatcher& dispatcher_;
   WorkerTimeoutHandler& timeout_handler_;
   Counters& counters_;
+  Refreshes& refreshes_;
   WorkerStatusChecker checker_;
+  WorkerHealth health_;
+  struct Contender {
+    WorkerConnection connection;
+    WorkerDescription info;
+    Time until;  // then the holder has not answered, and the name is free
+  };
+  std::map<SessionId, Contender> contenders_;  // by the holder of the name
+  std::uint64_t last_nonce_ = 0;
   std::vector<SessionId> broken_;  // what they hold is lost once the backend is read empty
   std::unordered_map<WorkerConnection, Answered> answered_;
   std::deque<WorkerConnection> answered_order_;

@@ -17,28 +17,65 @@ std::string why_waiting(const PendingRequest& request) {
 
 }  // namespace
 
-void WorkerTimeoutHandler::lose_all(WorkerInfo& worker, std::string_view reason,
-                                    const std::string& sentence, Step& step) {
+std::vector<WorkerTimeoutHandler::Waiting> WorkerTimeoutHandler::lose_all(
+    WorkerInfo& worker, std::string_view reason, const std::string& sentence, Step& step) {
   std::vector<PendingRequest*> held;
   for (PendingRequest& request : worker.holds)
     held.push_back(&request);
-  for (PendingRequest* request : held)
-    lose(*request, reason, sentence, step);
+  std::vector<Waiting> waiting;
+  for (PendingRequest* request : held) {
+    const Waiting key{request->client, request->id};
+    if (set_back(*request, reason, sentence, step)) waiting.push_back(key);
+  }
+  return waiting;
 }
 
 void WorkerTimeoutHandler::lose(PendingRequest& request, std::string_view reason,
                                 const std::string& sentence, Step& step) {
-  if (request.phase == Phase::answered) return dispatcher_.drop_attempt(request, step);
-  ++request.worker->failed;
-  dispatcher_.fail(request,
-                   {ErrorCode::worker_lost, reason, true,
-                    "worker \"" + request.worker->name + "\" was lost: " + sentence},
-                   false, step);
+  if (set_back(request, reason, sentence, step)) dispatcher_.place_waiting(request, step);
 }
 
-void WorkerTimeoutHandler::run_deadlines(Step& step) {
-  while (PendingRequest* request = requests_.pop_due(step.now))
-    out_of_time(*request, step);
+bool WorkerTimeoutHandler::set_back(PendingRequest& request, std::string_view reason,
+                                    const std::string& sentence, Step& step) {
+  if (request.phase == Phase::answered) {
+    dispatcher_.drop_attempt(request, step);
+    return false;
+  }
+  ++request.worker->failed;
+  std::string why = "worker \"" + request.worker->name + "\" was lost: " + sentence;
+  if (dispatcher_.may_retry(request)) {
+    dispatcher_.set_back(request, reason, why, step);
+    return true;
+  }
+  if (request.retries > 0)
+    why += "; it was given to " + std::to_string(request.retries + 1) + " workers in vain";
+  dispatcher_.fail(request, {ErrorCode::worker_lost, reason, true, std::move(why)}, false, step);
+  return false;
+}
+
+void WorkerTimeoutHandler::move_away(WorkerInfo& worker, Step& step) {
+  std::vector<PendingRequest*> movable;
+  for (PendingRequest& request : worker.holds) {
+    if (dispatcher_.may_retry(request)) movable.push_back(&request);
+  }
+  for (PendingRequest* request : movable) {
+    if (!dispatcher_.another_can_take(*request, step.now)) continue;
+    lose(*request, reason::unreachable, "its connection is gone", step);
+  }
+}
+
+std::vector<SessionId> WorkerTimeoutHandler::run_deadlines(Step& step) {
+  std::vector<SessionId> to_ask;
+  while (PendingRequest* request = requests_.pop_due(step.now)) {
+    if (request->phase != Phase::answered) {
+      out_of_time(*request, step);
+      continue;
+    }
+    to_ask.push_back(request->worker->session);
+    request->ask_at = step.now + options_.expiry();
+    requests_.rearm(*request);
+  }
+  return to_ask;
 }
 
 void WorkerTimeoutHandler::out_of_time(PendingRequest& request, Step& step) {

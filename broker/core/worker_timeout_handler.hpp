@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "broker/core/dispatcher.hpp"
 
@@ -14,24 +15,40 @@ namespace muster::broker {
 
 class WorkerTimeoutHandler {
  public:
-  WorkerTimeoutHandler(InFlightTable& requests, Dispatcher& dispatcher)
-      : requests_(requests), dispatcher_(dispatcher) {}
+  WorkerTimeoutHandler(const ControllerOptions& options, InFlightTable& requests,
+                       Dispatcher& dispatcher)
+      : options_(options), requests_(requests), dispatcher_(dispatcher) {}
 
-  // Everything that `worker` holds ends with WORKER_LOST, with `reason` and `sentence` ("nothing
-  // was heard of it for 3.0 s") for why. Afterwards it holds nothing.
-  void lose_all(WorkerInfo& worker, std::string_view reason, const std::string& sentence,
-                Step& step);
+  // Everything that `worker` holds is lost with it, with `reason` and `sentence` ("nothing was
+  // heard of it for 3.0 s") for why: given to another worker where that is allowed, else ended with
+  // WORKER_LOST. Afterwards it holds nothing. What may be given to another waits in front of its
+  // queue; the caller has it placed, by place_waiting() of the Dispatcher, when the worker is gone.
+  struct Waiting {
+    ClientConnection client;
+    ClientRequestId id;
+  };
+  [[nodiscard]] std::vector<Waiting> lose_all(WorkerInfo& worker, std::string_view reason,
+                                              const std::string& sentence, Step& step);
 
-  // The same for one request.
+  // The same for one request; where it may be given to another, it is at once.
   void lose(PendingRequest& request, std::string_view reason, const std::string& sentence,
             Step& step);
 
-  // Decides on every request whose deadline has come.
-  void run_deadlines(Step& step);
+  // Its connection is gone: what may be given to another worker, and finds a free slot there, goes
+  // at once; the rest waits for the worker to come back, or to expire.
+  void move_away(WorkerInfo& worker, Step& step);
+
+  // Decides on every request whose deadline has come. Gives the workers that are to be asked
+  // whether they are still at work on what they were told to cancel.
+  [[nodiscard]] std::vector<SessionId> run_deadlines(Step& step);
 
  private:
+  // False: it is over.
+  [[nodiscard]] bool set_back(PendingRequest& request, std::string_view reason,
+                              const std::string& sentence, Step& step);
   void out_of_time(PendingRequest& request, Step& step);
 
+  const ControllerOptions& options_;
   InFlightTable& requests_;
   Dispatcher& dispatcher_;
 };

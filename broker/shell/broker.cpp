@@ -63,7 +63,8 @@ Broker::Broker(transport::Context& context, const BrokerOptions& options,
                {.limits = options.controller.limits, .send_high_water = worker_high_water}),
       controller_(std::move(controller)),
       client_decoder_(options.controller.limits, Decoder::Keep::what_routes),
-      worker_decoder_(options.controller.limits, Decoder::Keep::what_routes) {
+      worker_decoder_(options.controller.limits, Decoder::Keep::what_routes),
+      outbox_(options.outbox) {
   CHECK(controller_ != nullptr, "a broker without a controller");
   poller_.watch(backend_);
   poller_.watch(frontend_);
@@ -109,19 +110,16 @@ Broker::Ended Broker::run(transport::Signals* signals, const Reload& reload) {
     if (taken.reload && reload) {
       if (auto options = reload()) step(Reconfigured{std::move(*options)});
     }
-    int stops = stop_.take() + taken.stops;
-    if (stops > 0 && !stopping_) {
-      begin_to_stop();
-      --stops;
-    }
-    if (stops > 0) {
+    for (int stops = stop_.take() + taken.stops; stops > 0; --stops)
+      stop_asked();
+    if (stops_asked_ > 2) {
       frontend_.drop_unsent();
       backend_.drop_unsent();
       ended = Ended::at_once;
       break;
     }
     turn();
-    if (stopping_ && now_ >= stopped_at()) {
+    if (stopping() && now_ >= stopped_at()) {
       if (!controller_->idle() || !outbox_.empty()) ended = Ended::at_once;
       break;
     }
@@ -141,7 +139,8 @@ void Broker::turn() {
   flush_outbox();
   // What a worker had said before it was found gone may still be unread: then the Controller is not
   // told that everything is read, and the next turn reads it.
-  step(Tick{.backend_empty = backend_empty && workers_gone_.empty()});
+  step(Tick{.backend_empty = backend_empty && workers_gone_.empty(),
+            .frontend_empty = frontend_empty});
   perform_all();
   notes_.tick(now_);
   more_to_read_ = !backend_empty || !frontend_empty || !workers_gone_.empty();
@@ -211,16 +210,22 @@ void Broker::flush_outbox() {
 Time Broker::wake_at() const {
   Time wake = controller_->next_deadline();
   if (!outbox_.empty()) wake = std::min(wake, now_ + outbox_retry);
-  if (stopping_) wake = std::min(wake, stopped_at());
+  if (stopping()) wake = std::min(wake, stopped_at());
   return wake;
 }
 
-void Broker::begin_to_stop() {
-  stopping_ = true;
-  stop_by_ = now_ + stop_max;
-  log::info("stopping: what is outstanding ends with SHUTTING_DOWN; a second signal stops at once",
-            {{"name", options_.controller.name}});
-  step(Stop{});
+// The first lets what is outstanding finish, the second ends it, the third ends the broker.
+void Broker::stop_asked() {
+  if (++stops_asked_ > 2) return;
+  const Duration within = stops_asked_ == 1 ? options_.stop_timeout : Duration{};
+  stop_by_ = now_ + within + stop_max;
+  log::info(stops_asked_ == 1
+                ? "stopping: what is outstanding may finish, what comes gets SHUTTING_DOWN; a "
+                  "second signal ends all of it"
+                : "stopping: what is outstanding ends with SHUTTING_DOWN; a third signal stops at "
+                  "once",
+            {{"name", options_.controller.name}, {"stop_timeout_ms", to_wire_ms(within)}});
+  step(Stop{within});
 }
 
 // When a stopping broker may end, as far as is known now.

@@ -49,14 +49,15 @@ class Broker {
 
   enum class Ended : std::uint8_t {
     in_order,  // everybody who was owed an answer has been sent one
-    at_once,   // a second stop, or clients that did not take theirs in time: the rest is dropped
+    at_once,   // a third stop, or clients that did not take theirs in time: the rest is dropped
   };
   // Reads the configuration again: what the Controller is to go on with, if anything has changed.
   using Reload = std::function<std::optional<ControllerOptions>()>;
   // Runs until stop() is called or, where signals are given, one of them comes. SIGHUP: `reload`.
   Ended run(transport::Signals* signals = nullptr, const Reload& reload = {});
 
-  // From any thread. The first call lets it end in order, the second at once.
+  // From any thread. The first call lets what is outstanding finish, for `stop_timeout` at most;
+  // the second ends it with SHUTTING_DOWN; the third ends at once.
   void stop() { stop_.notify(); }
 
  private:
@@ -68,7 +69,8 @@ class Broker {
   [[nodiscard]] bool read_frontend();
   void flush_outbox();
   [[nodiscard]] Time wake_at() const;
-  void begin_to_stop();
+  void stop_asked();
+  [[nodiscard]] bool stopping() const { return stops_asked_ > 0; }
   [[nodiscard]] Time stopped_at() const;
 
   // Lets the Controller take the event; what it wants done waits for the rest of the batch.
@@ -112,7 +114,7 @@ class Broker {
   std::unordered_set<ClientConnection> clients_gone_;
   std::unordered_set<WorkerConnection> workers_gone_;
 
-  bool stopping_ = false;
+  int stops_asked_ = 0;
   Time stop_by_;    // when it ends whatever is still to be sent
   Time last_sent_;  // to a client
 };

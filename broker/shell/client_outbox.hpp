@@ -16,18 +16,13 @@
 #include <map>
 #include <vector>
 
+#include "broker/shell/options.hpp"
 #include "protocol/ids.hpp"
 #include "protocol/payload.hpp"
 #include "protocol/time.hpp"
 #include "protocol/transport/socket.hpp"
 
 namespace muster::broker {
-
-struct OutboxBounds {
-  std::uint64_t client_bytes = 64ull * 1024 * 1024;   // what may wait for one client
-  std::uint64_t total_bytes = 1024ull * 1024 * 1024;  // ... and for all of them
-  Duration stall = std::chrono::seconds{5};           // how long a client may take nothing
-};
 
 class ClientOutbox {
  public:

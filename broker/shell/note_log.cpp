@@ -38,6 +38,7 @@ RateLimit& NoteLog::limit_of(const FailureNote& note) {
 
 std::string_view NoteLog::what_failed(ErrorCode code) {
   if (code == ErrorCode::refused) return "a worker refuses requests; they go to another, or wait";
+  if (code == ErrorCode::server_gone) return "a request was lost with its worker; another gets it";
   if (code == ErrorCode::name_taken) return "a worker is turned away";
   return "a request failed";
 }

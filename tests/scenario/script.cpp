@@ -82,7 +82,10 @@ class Player {
 void Player::perform(LineReader& in) {
   const std::string first = in.word();
   const std::optional<Speaker> speaker = speaker_of(first);
-  if (!std::exchange(started_, true) && first != "broker") stage_.start({}, 1);
+  if (!std::exchange(started_, true) && first != "broker") {
+    LineReader nothing{""};
+    start(nothing);
+  }
   if (speaker && speaker->is_worker) {
     worker_speaks(in, *speaker);
   } else if (speaker) {
@@ -100,7 +103,7 @@ void Player::perform(LineReader& in) {
     finish(in);
   } else if (first == "tick") {
     const bool unread = in.take_word("unread");
-    give(in, broker::Tick{.backend_empty = !unread});
+    give(in, broker::Tick{.backend_empty = !unread, .frontend_empty = !unread});
   } else if (first == "stop") {
     give(in, broker::Stop{});
   } else if (first == "repeat") {
@@ -221,7 +224,11 @@ std::optional<broker::ControllerOptions> Player::read_options(LineReader& in, st
     }
   }
   if (in.failed()) return std::nullopt;
-  const auto loaded = config::load_broker({.file = {}, .environment = {}, .settings = settings_});
+  // Dialogues begin long after the start of a broker, unless they are about it.
+  auto settings = settings_;
+  settings.insert(settings.begin(),
+                  {.key = "no_worker.restart_grace", .value = "0s", .said = "broker"});
+  const auto loaded = config::load_broker({.file = {}, .environment = {}, .settings = settings});
   if (loaded) return loaded.value().options.controller;
   in.fail(loaded.error().front().text());
   return std::nullopt;

@@ -20,7 +20,7 @@ void Stage::start(const broker::ControllerOptions& options, std::uint64_t seed) 
                             .seed = seed};
   ++starts_;
   controller_ = std::make_unique<broker::Controller>(options_, birth, now_);
-  decoder_ = std::make_unique<Decoder>(options_.limits);
+  decoder_ = std::make_unique<Decoder>(options_.limits, Decoder::Keep::what_routes);
 }
 
 void Stage::reload(const broker::ControllerOptions& options) {
@@ -77,7 +77,7 @@ void Stage::pass(Duration duration, bool all_read, const std::function<void()>& 
       beat();
       next_beat += options_.heartbeat_interval;
     }
-    give(broker::Tick{all_read});
+    give(broker::Tick{.backend_empty = all_read, .frontend_empty = all_read});
   }
   now_ = end;
   passing_ = false;

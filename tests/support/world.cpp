@@ -36,6 +36,8 @@ World::World(Choices& choices, std::uint64_t seed)
 ControllerOptions World::make_options() {
   ControllerOptions options;
   options.policy = static_cast<RoutingPolicyKind>(choices_.below(4));
+  options.restart_grace = choices_.below(2) == 0 ? Duration{} : Duration{1s};
+  options.retries = choices_.below(3);
   options.queue_depth_max = 1 + choices_.below(8);
   options.no_worker_wait = choices_.below(2) == 0 ? Duration{} : Duration{300ms};
   options.request_timeout = 2s;
@@ -50,7 +52,9 @@ void World::run(int turns) {
     now_ += Duration{static_cast<std::int64_t>(choices_.below(40'000))};
     turn();
   }
-  give(Stop{});
+  give(Stop{.within = choices_.below(2) == 0 ? Duration{} : Duration{500ms}});
+  now_ += options_.heartbeat_interval;
+  give(Tick{.backend_empty = true, .frontend_empty = true});
   expect(outstanding_.empty(), std::to_string(outstanding_.size()) + " requests have no answer");
 }
 
@@ -61,7 +65,10 @@ void World::turn() {
   if (dice < 28) return ask(client);
   if (dice < 30) return rave(client);
   if (dice < 35) return client_says(client, Cancel{WireId{choices_.below(20)}});
-  if (dice < 36) return forget_client(client);
+  if (dice < 36) {
+    if (choices_.below(2) == 0) return forget_client(client);
+    return client_says(client, ClientHeartbeat{});
+  }
   if (dice < 58) return answer(worker);
   if (dice < 60) return rave(worker);
   if (dice < 75) return beat(worker);
@@ -76,10 +83,12 @@ void World::turn() {
   if (dice < 85) {
     ControllerOptions anew = options_;
     anew.queue_depth_max = choices_.below(8);
+    anew.retries = choices_.below(3);
     anew.policy = static_cast<RoutingPolicyKind>(choices_.below(4));
     return give(Reconfigured{std::move(anew)});
   }
-  give(Tick{choices_.below(3) != 0});
+  if (dice < 86) return client_says(client, Query{WireId{choices_.below(20)}, "refresh", {}});
+  give(Tick{.backend_empty = choices_.below(3) != 0, .frontend_empty = choices_.below(3) != 0});
 }
 
 // ---- clients
@@ -127,11 +136,18 @@ void World::forget_client(std::uint32_t client) {
 // -------------------------------------------------------------------------------------
 
 void World::enlist(Worker& worker) {
-  if (choices_.below(3) != 0 || worker.connection == 0) worker.connection = next_connection_++;
+  if (choices_.below(3) != 0 || worker.connection == 0) {
+    worker.connection = next_connection_++;
+    worker.nonce.reset();
+  }
   if (choices_.below(4) == 0) {
     ++worker.instance;
     worker.has.clear();
   }
+  say(worker, Register{info_of(worker)});
+}
+
+WorkerDescription World::info_of(const Worker& worker) {
   WorkerDescription info;
   info.worker = std::string(1, static_cast<char>('A' + (&worker - workers_.data())));
   info.instance = Instance{worker.instance};
@@ -148,10 +164,19 @@ void World::enlist(Worker& worker) {
   // Of a former broker. (Who names what another worker has can have that worker overloaded: workers
   // are trusted, section 12.)
   if (choices_.below(8) == 0) info.active.push_back(BrokerId{strange_id + choices_.below(200)});
-  say(worker, Register{std::move(info)});
+  return info;
+}
+
+// Answers a PROBE; now and then something was lost on the way.
+void World::report(Worker& worker) {
+  if (!worker.has.empty() && choices_.below(4) == 0) worker.has.erase(worker.has.begin());
+  Status status{*std::exchange(worker.nonce, std::nullopt), info_of(worker)};
+  status.info.slots = worker.slots;
+  say(worker, std::move(status));
 }
 
 void World::beat(Worker& worker) {
+  if (worker.nonce && choices_.below(2) == 0) return report(worker);
   WorkerHeartbeat heartbeat;
   heartbeat.slots = choices_.below(5);
   heartbeat.state = some_state();
@@ -231,8 +256,9 @@ void World::take(const Action& action, const std::string& said) {
     take_request(*request);
   } else if (const auto* word = std::get_if<SendToWorker>(&action)) {
     Worker* const worker = worker_at(word->to);
-    if (worker != nullptr && std::holds_alternative<Registered>(word->message))
-      worker->slots = worker->asked;
+    if (worker == nullptr) return;
+    if (std::holds_alternative<Registered>(word->message)) worker->slots = worker->asked;
+    if (const auto* probe = std::get_if<Probe>(&word->message)) worker->nonce = probe->nonce;
   }
 }
 

@@ -54,6 +54,7 @@ class World {
     std::uint64_t instance = 1;
     std::uint64_t slots = 0;                     // as the broker has heard
     std::uint64_t asked = 0;                     // in its last REGISTER, which may be turned away
+    std::optional<std::uint64_t> nonce{};        // of a PROBE that is not answered
     std::map<std::uint64_t, std::uint64_t> has;  // attempt -> parts sent
   };
   using Key = std::pair<std::uint32_t, std::uint64_t>;  // a client, and its id
@@ -66,6 +67,8 @@ class World {
   void forget_client(std::uint32_t client);
   void enlist(Worker& worker);
   void beat(Worker& worker);
+  void report(Worker& worker);
+  [[nodiscard]] WorkerDescription info_of(const Worker& worker);
   void answer(Worker& worker);
   void say(Worker& worker, FromWorker message);
   void note_said(const FromWorker& message, Worker& worker);

@@ -28,13 +28,37 @@ std::string text_of(const Frame& header, WireId id) {
   return std::string{header.text().substr(id_width)};
 }
 
+// Tests begin long after the start of a broker, unless they are about it.
+ControllerOptions without_default_grace(ControllerOptions options) {
+  if (options.restart_grace == ControllerOptions{}.restart_grace) options.restart_grace = {};
+  return options;
+}
+
+WorkerDescription description_of(const WorkerSpec& spec) {
+  WorkerDescription info;
+  info.worker = spec.name;
+  info.instance = Instance{spec.instance};
+  for (const std::string& model : spec.models) {
+    info.models.push_back(ModelDescription{
+        .name = model, .aliases = {}, .context_length = {}, .modalities = {}, .operations = {}});
+  }
+  info.slots = spec.slots;
+  info.state = spec.state;
+  info.speed = spec.speed;
+  info.labels = spec.labels;
+  for (const std::uint64_t attempt : spec.active)
+    info.active.push_back(BrokerId{Bench::first_id + attempt});
+  return info;
+}
+
 }  // namespace
 
 Bench::Bench(ControllerOptions options, std::uint64_t seed)
-    : options_(options),
-      controller_(options, Birth{Instance{77}, BrokerId{first_id}, seed}, now_) {}
+    : options_(without_default_grace(std::move(options))),
+      controller_(options_, Birth{Instance{77}, BrokerId{first_id}, seed}, now_) {}
 
 void Bench::give(Event event) {
+  unasked_ = std::holds_alternative<Tick>(event);
   std::vector<Action> out;
   controller_.step(std::move(event), now_, out);
   for (const Action& action : out)
@@ -54,20 +78,11 @@ void Bench::cancel(std::uint32_t client, std::uint64_t id) {
 }
 
 void Bench::register_worker(std::uint32_t connection, const WorkerSpec& spec) {
-  WorkerDescription info;
-  info.worker = spec.name;
-  info.instance = Instance{spec.instance};
-  for (const std::string& model : spec.models) {
-    info.models.push_back(ModelDescription{
-        .name = model, .aliases = {}, .context_length = {}, .modalities = {}, .operations = {}});
-  }
-  info.slots = spec.slots;
-  info.state = spec.state;
-  info.speed = spec.speed;
-  info.labels = spec.labels;
-  for (const std::uint64_t attempt : spec.active)
-    info.active.push_back(BrokerId{first_id + attempt});
-  worker_says(connection, Register{std::move(info)});
+  worker_says(connection, Register{description_of(spec)});
+}
+
+void Bench::status(std::uint32_t connection, std::uint64_t nonce, const WorkerSpec& spec) {
+  worker_says(connection, Status{nonce, description_of(spec)});
 }
 
 void Bench::add_worker(std::uint32_t connection, const WorkerSpec& spec) {
@@ -102,7 +117,7 @@ void Bench::worker_says(std::uint32_t connection, FromWorker message, std::strin
 }
 
 void Bench::tick(bool backend_empty) {
-  give(Tick{backend_empty});
+  give(Tick{.backend_empty = backend_empty, .frontend_empty = true});
 }
 
 void Bench::pass(Duration duration, const std::vector<std::uint32_t>& alive) {
@@ -128,6 +143,14 @@ void Bench::pass(Duration duration, const std::vector<std::uint32_t>& alive) {
 Lines Bench::take() {
   return std::exchange(lines_, {});
 }
+Lines Bench::take_probes() {
+  return std::exchange(probes_, {});
+}
+
+Lines Bench::take_client_heartbeats() {
+  return std::exchange(client_heartbeats_, {});
+}
+
 Lines Bench::take_heartbeats() {
   return std::exchange(heartbeats_, {});
 }
@@ -185,7 +208,8 @@ void Bench::note(const Action& action) {
     } else if (const auto* answer = std::get_if<Answer>(&c->message)) {
       answer_ = answer->result;
     } else if (const auto* terms = std::get_if<ClientTerms>(&c->message)) {
-      lines_.push_back(to + " HEARTBEAT" + (terms->terms.draining ? " draining" : ""));
+      const std::string line = to + " HEARTBEAT" + (terms->terms.draining ? " draining" : "");
+      (unasked_ ? client_heartbeats_ : lines_).push_back(line);
     }
   } else if (const auto* d = std::get_if<SendToWorker>(&action)) {
     const std::string to = "w" + std::to_string(d->to.value) + " ";
@@ -197,6 +221,10 @@ void Bench::note(const Action& action) {
       heartbeats_.push_back(to + "grant=" + std::to_string(beat->grant) +
                             " in_flight=" + std::to_string(beat->in_flight) +
                             " queued=" + std::to_string(beat->queued));
+    } else if (const auto* probe = std::get_if<Probe>(&d->message)) {
+      (unasked_ ? probes_ : lines_).push_back(to + "PROBE " + std::to_string(probe->nonce));
+    } else if (const auto* drain = std::get_if<Drain>(&d->message)) {
+      lines_.push_back(to + (drain->on ? "DRAIN" : "UNDRAIN"));
     } else if (std::holds_alternative<Registered>(d->message)) {
       lines_.push_back(to + "REGISTERED");
     } else if (std::holds_alternative<Reregister>(d->message)) {

@@ -42,6 +42,7 @@ class Bench {
   void cancel(std::uint32_t client, std::uint64_t id);
   void add_worker(std::uint32_t connection, const WorkerSpec& spec = {});  // drops what is said
   void register_worker(std::uint32_t connection, const WorkerSpec& spec = {});
+  void status(std::uint32_t connection, std::uint64_t nonce, const WorkerSpec& spec = {});
   void heartbeat(std::uint32_t connection,
                  WorkerHeartbeat body = {.slots = 1, .state = WorkerState::ready});
   void chunk(std::uint32_t connection, std::uint64_t attempt, std::uint64_t seq);
@@ -60,7 +61,9 @@ class Bench {
 
   // What was said since the last call.
   [[nodiscard]] Lines take();
-  [[nodiscard]] Lines take_heartbeats();
+  [[nodiscard]] Lines take_heartbeats();         // to workers
+  [[nodiscard]] Lines take_probes();             // that time has brought about
+  [[nodiscard]] Lines take_client_heartbeats();  // that no client has asked for
   [[nodiscard]] std::vector<WorkerNote> take_notes();
   [[nodiscard]] std::vector<FailureNote> take_failure_notes();
   [[nodiscard]] std::vector<RequestNote> take_request_notes();
@@ -83,6 +86,9 @@ class Bench {
   std::uint64_t last_query_ = 1'000'000;
   Lines lines_;
   Lines heartbeats_;
+  Lines client_heartbeats_;
+  Lines probes_;
+  bool unasked_ = false;  // what is said now is said upon a Tick
   std::vector<WorkerNote> notes_;
   std::vector<FailureNote> failure_notes_;
   std::vector<RequestNote> request_notes_;
@@ -93,6 +99,13 @@ class Bench {
 [[nodiscard]] inline RequestOptions streamed() {
   RequestOptions options;
   options.stream = true;
+  return options;
+}
+
+// May not be given to a second worker.
+[[nodiscard]] inline RequestOptions once() {
+  RequestOptions options;
+  options.retry = false;
   return options;
 }
 

@@ -227,7 +227,7 @@ TEST(WorkerError, IsPassedOnUnchanged) {
 TEST(WorkerError, ServerGoneIsALostWorkerToTheClient) {
   Bench bench;
   bench.add_worker(1);
-  bench.request(5, 0);
+  bench.request(5, 0, once());
   bench.drop();
   bench.error(1, 0, ErrorCode::server_gone);
   EXPECT_EQ(bench.take(), Lines{"c5 ERROR 0 WORKER_LOST server_gone"});
@@ -262,7 +262,7 @@ TEST(WorkerError, CodesThatWorkersMakeUpAreCountedTogether) {
 TEST(WorkerError, ServerGoneDoesNotPullThoseThatWaitIntoTheDeadServer) {
   Bench bench;
   bench.add_worker(1, {.name = "A"});
-  bench.request(5, 0);
+  bench.request(5, 0, once());
   bench.request(5, 1);
   bench.add_worker(2, {.name = "B", .slots = 0});
   bench.error(1, 0, ErrorCode::server_gone);

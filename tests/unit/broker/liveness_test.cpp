@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 TEST(Liveness, ASilentWorkerIsSuspectAndThenExpires) {
   Bench bench;
   bench.add_worker(1);
-  bench.request(5, 0);
+  bench.request(5, 0, once());
   bench.drop();
   bench.pass(1500ms - 1us);
   EXPECT_FALSE(bench.worker("A").find("suspect")->bool_or(true));
@@ -113,23 +113,24 @@ TEST(Liveness, ABackendThatIsNeverReadEmptyDelaysTheJudgementAndDoesNotPreventIt
   EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "gone");
 }
 
-TEST(Broken, AnUnreachableWorkerLosesWhatItHeldOnceTheBackendIsReadEmpty) {
+TEST(Broken, AWorkerHasUntilItsExpiryToComeBackWithWhatItHeld) {
   Bench bench;
   bench.add_worker(1, {.slots = 2});
   bench.request(5, 0);
-  bench.request(5, 1);
+  bench.request(5, 1, once());
   bench.drop();
   bench.give(WorkerUnreachable{WorkerConnection{1}});
   bench.tick(false);
   bench.final(1, 0);  // was on its way before the connection broke
   EXPECT_EQ(bench.take(), (Lines{"w1 REREGISTER", "c5 0 FINAL"}));
   bench.tick(true);
-  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 1 WORKER_LOST unreachable"});
+  EXPECT_EQ(bench.take(), Lines{});
   EXPECT_TRUE(bench.worker("A").find("broken")->bool_or(false));
   bench.request(5, 2);  // waits for it to come back
   EXPECT_EQ(bench.take(), Lines{});
   bench.pass(3s);
-  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 2 NO_WORKER none_live"});
+  EXPECT_EQ(bench.take(),
+            (Lines{"c5 ERROR 1 WORKER_LOST expired", "c5 ERROR 2 NO_WORKER none_live"}));
 }
 
 TEST(Broken, ASessionThatComesBackGetsWhatWaits) {

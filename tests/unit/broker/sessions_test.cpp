@@ -65,6 +65,8 @@ TEST(Session, TwoLiveWorkersCannotHaveOneName) {
   Bench bench;
   bench.add_worker(1, {.instance = 5});
   bench.register_worker(2, {.instance = 6});
+  EXPECT_EQ(bench.take(), Lines{"w1 PROBE 1"});
+  bench.status(1, 1, {.instance = 5});
   EXPECT_EQ(bench.take(), Lines{"w2 DISMISS NAME_TAKEN"});
   bench.register_worker(3, {.instance = 4});
   EXPECT_EQ(bench.take(), Lines{"w3 DISMISS REPLACED"});
@@ -79,15 +81,15 @@ TEST(Session, ANewerInstanceTakesTheNameOfABrokenOne) {
   bench.drop();
   bench.give(WorkerUnreachable{WorkerConnection{1}});
   bench.register_worker(2, {.instance = 6});
-  EXPECT_EQ(bench.take(), (Lines{"c5 ERROR 0 WORKER_LOST unreachable", "w2 REGISTERED"}));
-  bench.request(5, 1);
-  EXPECT_EQ(bench.take(), Lines{"w2 REQUEST #1"});
+  EXPECT_EQ(bench.take(), (Lines{"w2 REGISTERED", "w2 REQUEST #1"}));
+  bench.final(2, 1);
+  EXPECT_EQ(bench.take(), Lines{"c5 0 FINAL"});
 }
 
 TEST(Session, ResumesOnAnotherConnectionWithWhatItWorksOn) {
   Bench bench;
   bench.add_worker(1, {.slots = 3});
-  bench.request(5, 0);
+  bench.request(5, 0, once());
   bench.request(5, 1, streamed());
   bench.chunk(1, 1, 0);
   bench.drop();
@@ -172,7 +174,7 @@ TEST(Session, AnAbsurdDescriptionIsDismissedWithTheReason) {
 TEST(Session, ALowerInstanceOnTheBoundConnectionIsDismissed) {
   Bench bench;
   bench.add_worker(1, {.instance = 5});
-  bench.request(5, 0);
+  bench.request(5, 0, once());
   bench.drop();
   bench.register_worker(1, {.instance = 4});
   EXPECT_EQ(bench.take(), (Lines{"w1 DISMISS REPLACED", "c5 ERROR 0 WORKER_LOST dismissed"}));
@@ -183,7 +185,7 @@ TEST(Session, AWorkerThatAsksForTooMuchLosesItsSession) {
   Bench bench;
   WorkerSpec spec;
   bench.add_worker(1, spec);
-  bench.request(5, 0);
+  bench.request(5, 0, once());
   bench.drop();
   spec.labels = {{"zone", std::string(257, 'x')}};
   bench.register_worker(1, spec);
@@ -220,7 +222,7 @@ TEST(Session, OrphansTakeSlotsUntilTheyEnd) {
 TEST(Session, DeregisterEndsItAndLosesWhatItHolds) {
   Bench bench;
   bench.add_worker(1);
-  bench.request(5, 0);
+  bench.request(5, 0, once());
   bench.request(5, 1);
   bench.drop();
   bench.worker_says(1, Deregister{"stopped"});
@@ -234,7 +236,7 @@ TEST(Session, DeregisterEndsItAndLosesWhatItHolds) {
 TEST(Session, AConnectionThatRegistersUnderAnotherNameEndsItsFormerSession) {
   Bench bench;
   bench.add_worker(1, {.name = "A"});
-  bench.request(5, 0);
+  bench.request(5, 0, once());
   bench.drop();
   bench.register_worker(1, {.name = "B"});
   EXPECT_EQ(bench.take(), (Lines{"c5 ERROR 0 WORKER_LOST deregistered", "w1 REGISTERED"}));
@@ -329,7 +331,7 @@ TEST(BadInput, WithTheIdOfAnOutstandingRequestDoesNotEndThatOne) {
 TEST(BadInput, AWorkerWhoseMessagesKeepBeingMalformedIsDismissed) {
   Bench bench;
   bench.add_worker(1);
-  bench.request(5, 0);
+  bench.request(5, 0, once());
   bench.drop();
   for (int i = 0; i < 10; ++i)
     bench.give(WorkerFault{WorkerConnection{1}, malformed()});
@@ -398,7 +400,8 @@ TEST(Queries, AnUnknownOneIsABadRequest) {
   (void)bench.query("nonsense");
   EXPECT_EQ(bench.errors().back().code, ErrorCode::bad_request);
   EXPECT_EQ(bench.errors().back().message,
-            "there is no query \"nonsense\"; this broker answers models, workers and stats");
+            "there is no query \"nonsense\"; this broker answers models, workers, stats, why, "
+            "refresh, drain and remove");
 }
 
 TEST(Queries, GoneWorkersAreKeptForAnHourOrUntilTheyAreBack) {

@@ -1,0 +1,68 @@
+#include "broker/core/worker_health.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "broker/core/text.hpp"
+#include "broker/core/worker_notes.hpp"
+
+namespace muster::broker {
+void WorkerHealth::succeeded(WorkerInfo& worker, Step& step) const {
+  worker.failures_in_row = 0;
+  if (!std::exchange(worker.aside, false)) return;
+  note(worker, "taken_back", "its model server has answered again", false, step);
+}
+
+void WorkerHealth::failed(WorkerInfo& worker, Step& step) {
+  ++worker.failures_in_row;
+  if (worker.aside) {
+    worker.aside_until = step.now + options_.ejection_duration;
+    return;
+  }
+  if (options_.ejection_failures == 0 || worker.failures_in_row < options_.ejection_failures ||
+      !may_put_aside(worker)) {
+    return;
+  }
+  worker.aside = true;
+  worker.aside_until = step.now + options_.ejection_duration;
+  ++counters_.put_aside;
+  note(worker, "put_aside",
+       "its model server has failed " + std::to_string(worker.failures_in_row) +
+           " times in a row; one request tries it again after " +
+           in_seconds(options_.ejection_duration),
+       true, step);
+}
+
+bool WorkerHealth::may_put_aside(const WorkerInfo& worker) const {
+  return std::ranges::all_of(worker.names, [&](const std::string& name) {
+    const auto serving = workers_.serving(name);
+    const auto aside = std::ranges::count_if(serving, &WorkerInfo::aside);
+    return static_cast<double>(aside + 1) <=
+           options_.ejection_share_max * static_cast<double>(serving.size());
+  });
+}
+
+void WorkerHealth::got_done(WorkerInfo& worker, Step& step) const {
+  worker.progressed = step.now;
+  if (!std::exchange(worker.stalled, false)) return;
+  note(worker, "goes_on", "something has come of its work again", false, step);
+}
+
+bool WorkerHealth::told(WorkerInfo& worker, std::optional<std::uint64_t> progress, Step& step) {
+  const bool moved = progress != std::exchange(worker.progress, progress);
+  if (moved || !progress || worker.holds.empty()) got_done(worker, step);
+  if (worker.stalled || options_.stall == Duration::zero() ||
+      step.now - worker.progressed < options_.stall) {
+    return false;
+  }
+  worker.stalled = true;
+  ++counters_.stalled;
+  note(worker, "stalled",
+       "it has " + std::to_string(worker.in_flight()) +
+           " requests in hand, and its progress has stood still for " +
+           in_seconds(step.now - worker.progressed) + "; it is chosen last",
+       true, step);
+  return true;
+}
+
+}  // namespace muster::broker

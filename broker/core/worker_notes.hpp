@@ -1,0 +1,37 @@
+#pragma once
+
+// What is noted of workers, in words.
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/core/counters.hpp"
+#include "broker/core/worker_info.hpp"
+
+namespace muster::broker {
+
+inline void note(const WorkerInfo& worker, std::string_view what, std::string detail, bool alarming,
+                 Step& step) {
+  step.out.push_back(WorkerNote{what, worker.name, std::move(detail), alarming});
+}
+
+// "unhealthy (connection refused)"
+[[nodiscard]] inline std::string state_text(const WorkerInfo& worker) {
+  const std::string state{state_name(worker.state)};
+  return worker.why.empty() ? state : state + " (" + worker.why + ")";
+}
+
+// The first few of them, and how many more.
+[[nodiscard]] inline std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t shown_max = 8;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), shown_max); ++i)
+    text += (i == 0 ? "" : ", ") + names[i];
+  if (names.size() > shown_max)
+    text += " and " + std::to_string(names.size() - shown_max) + " more";
+  return text;
+}
+
+}  // namespace muster::broker

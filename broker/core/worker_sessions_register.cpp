@@ -1,0 +1,270 @@
+// How sessions begin, resume, are reconciled and end (docs/protocol.md, section 6).
+
+#include <algorithm>
+#include <set>
+
+#include "broker/core/text.hpp"
+#include "broker/core/worker_bounds.hpp"
+#include "broker/core/worker_notes.hpp"
+#include "broker/core/worker_sessions.hpp"
+
+namespace muster::broker {
+
+// ---- sessions ----------------------------------------------------------------------------------
+
+void WorkerSessions::on_register(WorkerConnection connection, WorkerDescription&& info,
+                                 Step& step) {
+  if (!may_register(connection, step.now)) {
+    ++counters_.hasty_workers;
+    return;
+  }
+  if (const auto why = too_much(info))
+    return dismiss(connection, ErrorCode::bad_request, *why, step);
+  WorkerInfo* bound = workers_.find(connection);
+  if (bound != nullptr && bound->name == info.worker && info.instance < bound->instance) {
+    return dismiss(connection, ErrorCode::replaced,
+                   "a newer instance is registered on this very connection", step);
+  }
+  if (bound != nullptr && (bound->name != info.worker || bound->instance != info.instance)) {
+    end(*bound, "replaced", reason::deregistered,
+        "its connection registered as \"" + info.worker + "\" anew", step);
+    bound = nullptr;
+  }
+  if (bound != nullptr && bound->broken) return resume(*bound, connection, std::move(info), step);
+  if (bound != nullptr) {
+    step.out.push_back(SendToWorker{connection, Registered{terms()}});
+    take_in(*bound, std::move(info), step);
+    return changed(*bound, step);
+  }
+  WorkerInfo* named = workers_.find(std::string_view{info.worker});
+  if (named == nullptr) return begin(connection, std::move(info), step);
+  if (info.instance == named->instance) {
+    return resume(*named, connection, std::move(info), step);
+  }
+  if (info.instance < named->instance) {
+    return dismiss(connection, ErrorCode::replaced,
+                   "a newer instance of worker \"" + info.worker + "\" is registered", step);
+  }
+  contend(*named, connection, std::move(info), step);
+}
+
+void WorkerSessions::begin(WorkerConnection connection, WorkerDescription&& info, Step& step) {
+  WorkerInfo& worker = workers_.add(info, connection, step.now);
+  ++counters_.registered;
+  checker_.watch(worker, step.now);
+  worker.state = info.state;
+  worker.why = cut_to(info.why, text_bytes_max);
+  note(worker, "registered",
+       state_text(worker) + ", " + std::to_string(info.slots) + " slots, serves " +
+           (worker.names.empty() ? "nothing yet" : listed(worker.names)),
+       false, step);
+  step.out.push_back(SendToWorker{connection, Registered{terms()}});
+  take_over(worker, std::move(info), worker.bindings, step);
+}
+
+void WorkerSessions::resume(WorkerInfo& worker, WorkerConnection connection,
+                            WorkerDescription&& info, Step& step) {
+  ++counters_.resumed;
+  if (worker.connection != connection) workers_.rebind(worker, connection);
+  worker.broken = false;
+  checker_.heard(worker, step.now);
+  worker.probe.reset();
+  holder_lives(worker, step);
+  note(worker, "resumed",
+       "its connection is renewed; it has " + std::to_string(info.active.size()) +
+           " requests in hand",
+       false, step);
+  step.out.push_back(SendToWorker{connection, Registered{terms()}});
+  take_over(worker, std::move(info), worker.bindings, step);
+}
+
+void WorkerSessions::on_status(WorkerInfo& worker, Status&& status, Step& step) {
+  // One that was not asked for, or is of another, is a sign of life and no more.
+  if (!worker.probe || worker.probe->nonce != status.nonce) return;
+  if (status.info.worker != worker.name || status.info.instance != worker.instance) return;
+  const WorkerInfo::Probing probe = *worker.probe;
+  worker.probe.reset();
+  refreshes_.answered(worker.session);
+  holder_lives(worker, step);
+  if (const auto why = too_much(status.info)) {
+    note(worker, "updated", "its new description is not taken: " + *why, true, step);
+    return;
+  }
+  take_over(worker, std::move(status.info), probe.bindings, step);
+}
+
+// By `active`, what the worker says it is working on (section 6, Resume; section 7, PROBE).
+void WorkerSessions::reconcile(WorkerInfo& worker, const std::vector<BrokerId>& active,
+                               std::uint64_t bindings, Step& step) {
+  const std::set<BrokerId> working{
+      active.begin(), active.begin() + static_cast<std::ptrdiff_t>(
+                                           std::min<std::size_t>(active.size(), slots_max))};
+  std::vector<PendingRequest*> lost;
+  for (PendingRequest& request : worker.holds) {
+    if (request.binding <= bindings && !working.contains(request.attempt)) lost.push_back(&request);
+  }
+  // First what takes a slot, then what frees one and may take it again.
+  for (const BrokerId id : working) {
+    if (const PendingRequest* known = requests_.find(id)) {
+      // What was cancelled meanwhile: the CANCEL may have been lost with the connection.
+      if (known->worker != &worker || known->phase != Phase::answered) continue;
+    } else {
+      ++counters_.orphans;
+      requests_.adopt(worker, id, step.now + options_.expiry(), step.now);
+    }
+    step.out.push_back(SendToWorker{worker.connection, Cancel{WireId{id.value}}});
+  }
+  for (PendingRequest* request : lost) {
+    timeout_handler_.lose(*request, reason::not_active, "it does not have the request any more",
+                          step);
+  }
+}
+
+// ---- two that want one name --------------------------------------------------------------------
+
+void WorkerSessions::contend(WorkerInfo& holder, WorkerConnection connection,
+                             WorkerDescription&& info, Step& step) {
+  const auto before = contenders_.find(holder.session);
+  if (before != contenders_.end()) {
+    Contender& other = before->second;
+    if (other.connection != connection) {
+      if (info.instance < other.info.instance) return turn_away(connection, holder.name, step);
+      if (info.instance > other.info.instance) turn_away(other.connection, holder.name, step);
+      other.connection = connection;
+    }
+    other.info = std::move(info);
+    return;
+  }
+  contenders_.emplace(holder.session, Contender{connection, std::move(info),
+                                                step.now + options_.heartbeat_interval});
+  if (holder.broken) return replace(holder, "its connection is gone", step);
+  probe(holder, step);
+}
+
+void WorkerSessions::turn_away(WorkerConnection connection, const std::string& name, Step& step) {
+  const std::string why =
+      "a live worker is registered as \"" + name +
+      "\"; if it is dead, its name is free when its heartbeats have been missed; if it is not, "
+      "give this one another name";
+  step.out.push_back(FailureNote{.code = ErrorCode::name_taken,
+                                 .reason = {},
+                                 .sentence = why,
+                                 .model = {},
+                                 .worker = name,
+                                 .request_id = {}});
+  dismiss(connection, ErrorCode::name_taken, why, step);
+}
+
+void WorkerSessions::holder_lives(const WorkerInfo& holder, Step& step) {
+  const auto found = contenders_.find(holder.session);
+  if (found == contenders_.end()) return;
+  const WorkerConnection connection = found->second.connection;
+  contenders_.erase(found);
+  turn_away(connection, holder.name, step);
+}
+
+// The holder ends, and who wants its name has it.
+void WorkerSessions::replace(WorkerInfo& holder, const std::string& why, Step& step) {
+  end(holder, "replaced", reason::unreachable, why + ", and a newer instance has taken its name",
+      step);
+}
+
+void WorkerSessions::run_contenders(Step& step) {
+  std::vector<SessionId> due;
+  for (const auto& [session, contender] : contenders_) {
+    if (step.now >= contender.until) due.push_back(session);
+  }
+  for (const SessionId session : due) {
+    replace(*workers_.find(session), "it did not answer a PROBE", step);
+  }
+}
+
+// ---- what it says of itself --------------------------------------------------------------------
+
+// What it says of itself, then what it works on, then what it may be given: slots are counted by
+// the new grant before any is filled.
+void WorkerSessions::take_over(WorkerInfo& worker, WorkerDescription&& info, std::uint64_t bindings,
+                               Step& step) {
+  const std::vector<BrokerId> active = std::move(info.active);
+  take_in(worker, std::move(info), step);
+  reconcile(worker, active, bindings, step);
+  changed(worker, step);
+}
+
+void WorkerSessions::take_in(WorkerInfo& worker, WorkerDescription&& info, Step& step) {
+  worker.slots = std::min(info.slots, slots_max);
+  worker.speed = info.speed;
+  worker.queue_length = info.queue_length.value_or(0);
+  worker.labels = std::move(info.labels);
+  worker.version = std::move(info.version);
+  set_state(worker, info.state, std::move(info.why), step);
+  set_models(worker, std::move(info.models), step);
+}
+
+bool WorkerSessions::set_models(WorkerInfo& worker, std::vector<ModelDescription>&& models,
+                                Step& step) {
+  const std::vector<std::string> names_before = worker.names;
+  workers_.set_models(worker, std::move(models));
+  if (worker.names == names_before) return false;
+  note(worker, "updated", "it serves " + listed(worker.names), false, step);
+  dispatcher_.recheck(names_before, step);
+  return true;
+}
+
+void WorkerSessions::set_state(WorkerInfo& worker, WorkerState state, std::string why, Step& step) {
+  worker.why = cut_to(std::move(why), text_bytes_max);
+  const WorkerState before = std::exchange(worker.state, state);
+  if (before == state) return;
+  note(worker, "state", std::string{state_name(before)} + " -> " + state_text(worker),
+       state == WorkerState::unhealthy, step);
+}
+
+void WorkerSessions::changed(WorkerInfo& worker, Step& step) {
+  dispatcher_.fill(worker, step);
+  dispatcher_.recheck(worker.names, step);
+}
+
+void WorkerSessions::end(WorkerInfo& worker, std::string_view what, std::string_view reason,
+                         const std::string& sentence, Step& step) {
+  const std::size_t held = worker.in_flight();
+  note(worker, what, sentence + "; " + std::to_string(held) + " requests were in flight at it",
+       held > 0 || reason != reason::deregistered, step);
+  worker.ended = true;
+  const auto waiting = timeout_handler_.lose_all(worker, reason, sentence, step);
+  checker_.forget(worker);
+  refreshes_.answered(worker.session);
+  std::erase(broken_, worker.session);
+  auto successor = contenders_.extract(worker.session);
+  const std::vector<std::string> names = worker.names;
+  workers_.remove(worker, std::string{what} + ": " + sentence, step.now);
+  if (!successor.empty())
+    begin(successor.mapped().connection, std::move(successor.mapped().info), step);
+  for (const auto& [client, id] : waiting) {
+    PendingRequest* request = requests_.find(client, id);
+    if (request != nullptr && request->in_room) dispatcher_.place_waiting(*request, step);
+  }
+  dispatcher_.recheck(names, step);
+}
+
+void WorkerSessions::dismiss(WorkerConnection connection, ErrorCode code,
+                             const std::string& sentence, Step& step) {
+  ++counters_.dismissed;
+  step.out.push_back(SendToWorker{connection, Dismiss{code, sentence}});
+  // What the worker had in hand it drops now (section 6).
+  if (WorkerInfo* bound = workers_.find(connection))
+    end(*bound, "dismissed", reason::dismissed, sentence, step);
+}
+
+// ---- what operators ask for --------------------------------------------------------------------
+
+void WorkerSessions::drain(WorkerInfo& worker, bool on, const std::string& why, Step& step) {
+  step.out.push_back(SendToWorker{worker.connection, Drain{on}});
+  note(worker, on ? "drain_asked" : "undrain_asked",
+       why.empty() ? "an operator asks for it" : "an operator asks for it: " + why, false, step);
+}
+
+void WorkerSessions::remove(WorkerInfo& worker, Step& step) {
+  dismiss(worker.connection, ErrorCode::replaced, "an operator has removed this worker", step);
+}
+
+}  // namespace muster::broker
