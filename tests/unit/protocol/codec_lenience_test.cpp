@@ -39,6 +39,31 @@ TEST(CodecLenience, nil_is_absent) {
   EXPECT_EQ(std::get<Request>(decoded.value().message).options, RequestOptions{});
 }
 
+TEST(CodecLenience, nil_is_absent_in_what_a_worker_says) {
+  Decoder decoder{WireLimits{}};
+  const std::string mandatory = str("slots") + num(2) + str("state") + str("ready");
+  const std::string heartbeat = mandatory + str("grant") + num(3) + str("queue_length") + num(4);
+  const auto beat = decoder.from_worker(
+      Frame{hex("93 01 20 88") + heartbeat + str("why") + nil() + str("progress") + nil() +
+            str("kv_cache_usage") + nil() + str("models") + nil()},
+      {});
+  ASSERT_TRUE(beat.ok()) << beat.error().what;
+  EXPECT_EQ(
+      std::get<WorkerHeartbeat>(beat.value().message),
+      (WorkerHeartbeat{.slots = 2, .grant = 3, .queue_length = 4, .state = WorkerState::ready}));
+
+  const std::string info =
+      mandatory + str("worker") + str("A") + str("instance") + num(1) + str("models") + arr({});
+  std::string optional;
+  for (const auto* key : {"why", "speed", "queue_length", "labels", "version", "active"})
+    optional += str(key) + nil();
+  const auto with = decoder.from_worker(Frame{hex("93 01 21 8b") + info + optional}, {});
+  const auto without = decoder.from_worker(Frame{hex("93 01 21 85") + info}, {});
+  ASSERT_TRUE(with.ok()) << with.error().what;
+  ASSERT_TRUE(without.ok()) << without.error().what;
+  EXPECT_EQ(with.value().message, without.value().message);
+}
+
 TEST(CodecLenience, the_last_of_two_equal_keys_counts) {
   Decoder decoder{WireLimits{}};
   const auto decoded = decoder.from_client(
