@@ -111,6 +111,33 @@ Value gone_row(const GoneWorker& worker, Time now) {
                     {"reason", Value{worker.reason}}};
 }
 
+// How many workers are in each state, and how many something speaks against.
+Value states_of(const WorkerRegistry& registry) {
+  std::array<std::uint64_t, 4> states{};
+  std::uint64_t suspect = 0;
+  std::uint64_t broken = 0;
+  std::uint64_t stalled = 0;
+  std::uint64_t ejected = 0;
+  for (const auto& [name, worker] : registry.all()) {
+    ++states[static_cast<std::size_t>(worker->state)];
+    suspect += worker->suspect ? 1 : 0;
+    broken += worker->broken ? 1 : 0;
+    stalled += worker->stalled ? 1 : 0;
+    ejected += worker->aside ? 1 : 0;
+  }
+  Value::Map workers;
+  for (const WorkerState state :
+       {WorkerState::starting, WorkerState::ready, WorkerState::draining, WorkerState::unhealthy}) {
+    workers.emplace_back(std::string{state_name(state)},
+                         Value{states[static_cast<std::size_t>(state)]});
+  }
+  workers.emplace_back("suspect", Value{suspect});
+  workers.emplace_back("broken", Value{broken});
+  workers.emplace_back("stalled", Value{stalled});
+  workers.emplace_back("ejected", Value{ejected});
+  return workers;
+}
+
 }  // namespace
 
 Value answer_models(const Census& census) {
@@ -159,28 +186,6 @@ Value answer_stats(const Census& census) {
   for (const auto& [word, count] : counters.reasons)
     reasons.emplace_back(word, Value{count});
   if (counters.other_errors > 0) errors.emplace_back("OTHER", Value{counters.other_errors});
-  std::array<std::uint64_t, 4> states{};
-  std::uint64_t suspect = 0;
-  std::uint64_t broken = 0;
-  std::uint64_t stalled = 0;
-  std::uint64_t ejected = 0;
-  for (const auto& [name, worker] : census.workers.all()) {
-    ++states[static_cast<std::size_t>(worker->state)];
-    suspect += worker->suspect ? 1 : 0;
-    broken += worker->broken ? 1 : 0;
-    stalled += worker->stalled ? 1 : 0;
-    ejected += worker->aside ? 1 : 0;
-  }
-  Value::Map workers;
-  for (const WorkerState state :
-       {WorkerState::starting, WorkerState::ready, WorkerState::draining, WorkerState::unhealthy}) {
-    workers.emplace_back(std::string{state_name(state)},
-                         Value{states[static_cast<std::size_t>(state)]});
-  }
-  workers.emplace_back("suspect", Value{suspect});
-  workers.emplace_back("broken", Value{broken});
-  workers.emplace_back("stalled", Value{stalled});
-  workers.emplace_back("ejected", Value{ejected});
   return Value::Map{
       {"broker", Value{census.options.name}},
       {"version", Value{MUSTER_VERSION}},
@@ -200,7 +205,7 @@ Value answer_stats(const Census& census) {
       {"clients_silent", Value{counters.clients_silent}},
       {"clients_cut_off", Value{counters.clients_cut_off}},
       {"retried", Value{counters.retried}},
-      {"workers", std::move(workers)},
+      {"workers", states_of(census.workers)},
       {"sessions", Value::Map{{"registered", Value{counters.registered}},
                               {"resumed", Value{counters.resumed}},
                               {"broken", Value{counters.broken}},

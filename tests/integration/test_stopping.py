@@ -50,7 +50,7 @@ class Draining(unittest.TestCase):
             cluster.wait_for_worker("w0", lambda w: w["state"] == "draining")
             agent.signal(signal.SIGTERM)
             agent.ends()
-            self.assertEqual(peers.WORKER_LOST, client.end_of(request).elements[1])
+            self.assertEqual(peers.NO_WORKER, client.end_of(request).elements[1])
 
 
 class Cancelling(unittest.TestCase):

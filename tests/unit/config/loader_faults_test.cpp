@@ -27,9 +27,10 @@ TEST(FileFaults, UnknownKeyNamesTheNearest) {
                   "liveness"});
   EXPECT_EQ(broker_faults("level = \"info\"\n"),
             Lines{"file:1:1: level: there is no such key; did you mean log.level?"});
-  EXPECT_EQ(broker_faults("colour = 1\n"),
-            Lines{"file:1:1: colour: there is no such key; the sections are [broker], [heartbeat], "
-                  "[routing], [requests], [queue], [no_worker], [limits], [log]"});
+  EXPECT_EQ(
+      broker_faults("colour = 1\n"),
+      Lines{"file:1:1: colour: there is no such key; the sections are [broker], [heartbeat], "
+            "[routing], [requests], [queue], [no_worker], [ejection], [worker], [limits], [log]"});
 }
 
 TEST(FileFaults, UnknownSectionIsToldOnce) {

@@ -133,7 +133,8 @@ TEST_F(Origins, AnUnknownVariableNamesTheNearest) {
             (Lines{"environment variable MUSTER_LOG__LEVL: log.levl: there is no such key; did you "
                    "mean MUSTER_LOG__LEVEL?",
                    "environment variable MUSTER_X__Y: x.y: there is no such key; the sections are "
-                   "[broker], [heartbeat], [routing], [requests], [queue], [no_worker], [limits], "
+                   "[broker], [heartbeat], [routing], [requests], [queue], [no_worker], "
+                   "[ejection], [worker], [limits], "
                    "[log]"}));
 }
 
@@ -155,7 +156,7 @@ TEST_F(Origins, FaultsOfAllSourcesInOneGo) {
           "\"text\" \"json\"",
           "--set: broker.nam: there is no such key; did you mean broker.name?",
           "--set: broker: this is a section; write SECTION.KEY=VALUE; [broker] has name, "
-          "frontend, backend, io_threads",
+          "frontend, backend, io_threads, stop_timeout",
           "--name: broker.name: found a text that is not UTF-8",
           "--set: heartbeat.liveness: found 1; allowed is 2 to 100"}));
 }

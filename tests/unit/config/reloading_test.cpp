@@ -117,11 +117,12 @@ TEST(Reloading, TheLiveKeys) {
       if (value.live) keys.push_back(value.key);
     return keys;
   };
-  EXPECT_EQ(
-      live(load_broker({}).value().values),
-      (Lines{"routing.policy", "requests.timeout", "requests.timeout_max", "requests.first_timeout",
-             "requests.idle_timeout", "queue.depth_max", "no_worker.wait", "limits.held_bytes_max",
-             "limits.outstanding_per_client_max", "log.level", "log.format", "log.file"}));
+  EXPECT_EQ(live(load_broker({}).value().values),
+            (Lines{"routing.policy", "requests.timeout", "requests.timeout_max",
+                   "requests.first_timeout", "requests.idle_timeout", "requests.retries",
+                   "queue.depth_max", "no_worker.wait", "ejection.failures", "ejection.duration",
+                   "ejection.share_max", "worker.stall", "limits.held_bytes_max",
+                   "limits.outstanding_per_client_max", "log.level", "log.format", "log.file"}));
   EXPECT_EQ(live(load_agent({}).value().values),
             (Lines{"worker.slots", "worker.drain_timeout", "log.level", "log.format", "log.file"}));
 }
