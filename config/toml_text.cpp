@@ -22,7 +22,7 @@ constexpr int depth_max = 16;
 constexpr int key_parts_max = 16;
 
 // A file is read in steps of this: most are shorter.
-constexpr std::size_t read_bytes = 16 * 1024;
+constexpr std::size_t read_bytes = std::size_t{16} * 1024;
 
 void set_position(const toml::source_region& source, std::uint64_t& line, std::uint64_t& column) {
   line = source.begin.line;
