@@ -42,8 +42,8 @@ function(muster_alone)
   set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION TRUE)
 endfunction()
 
-# muster_library(name SOURCES ... [ALONE ...] LINK ...): a static library of one room of the house. What it
-# links is what it may include: the table in docs/architecture.md, held by tests/lint.
+# muster_library(name SOURCES ... [ALONE ...] LINK ...): a static library of one room of the house.
+# What it links is what it may include: the table in docs/architecture.md, held by tests/lint.
 function(muster_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;ALONE;LINK" ${ARGN})
   muster_alone(${ARG_ALONE})

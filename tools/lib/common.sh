@@ -73,8 +73,8 @@ install_packages() {
   step "installing ${missing[*]}" apt_install "${missing[@]}"
 }
 
-# configure PRESET [CMAKE ARGUMENT...]: cheap where nothing has changed; says something only where it
-# fails.
+# configure PRESET [CMAKE ARGUMENT...]: cheap where nothing has changed; says something only where
+# it fails.
 configure() {
   local said
   said=$(cd "$root" && cmake --preset "$@" 2>&1) || {
