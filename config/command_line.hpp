@@ -30,7 +30,7 @@
 #include "config/configuration_loader.hpp"
 #include "protocol/result.hpp"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): not ours
 class App;
 }
 

@@ -21,6 +21,9 @@ constexpr int depth_max = 16;
 // itself.
 constexpr int key_parts_max = 16;
 
+// A file is read in steps of this: most are shorter.
+constexpr std::size_t read_bytes = std::size_t{16} * 1024;
+
 void set_position(const toml::source_region& source, std::uint64_t& line, std::uint64_t& column) {
   line = source.begin.line;
   column = source.begin.column;
@@ -192,17 +195,17 @@ Result<Node, ConfigFault> read_toml_text(std::string_view text, const std::strin
 Result<Node, ConfigFault> read_toml_file(const std::string& name) {
   const OpenFile file(name);
   if (file.fd() < 0) return failure(unreadable(name, std::strerror(errno)));
-  std::string text(file_bytes_max + 1, '\0');
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t n = ::read(file.fd(), text.data() + size, text.size() - size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return failure(unreadable(name, std::strerror(errno)));
+  std::string text;
+  for (;;) {
+    const std::size_t size = text.size();
+    if (size > file_bytes_max) return failure(unreadable(name, "it is larger than 1 MiB"));
+    text.resize(size + read_bytes);
+    const ssize_t n = ::read(file.fd(), text.data() + size, read_bytes);
+    const int error = errno;
+    text.resize(size + (n > 0 ? static_cast<std::size_t>(n) : 0));
     if (n == 0) break;
-    size += static_cast<std::size_t>(n);
+    if (n < 0 && error != EINTR) return failure(unreadable(name, std::strerror(error)));
   }
-  if (size > file_bytes_max) return failure(unreadable(name, "it is larger than 1 MiB"));
-  text.resize(size);
   return read_toml_text(text, name);
 }
 

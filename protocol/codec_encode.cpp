@@ -1,3 +1,4 @@
+#include <bit>
 #include <msgpack/pack.hpp>
 #include <string>
 
@@ -17,13 +18,23 @@ struct Buffer {
 
 class Packer {
  public:
-  explicit Packer(Buffer& buffer) : packer_(buffer) {}
+  explicit Packer(Buffer& buffer) : buffer_(buffer), packer_(buffer) {}
 
   void array(std::size_t count) { packer_.pack_array(static_cast<std::uint32_t>(count)); }
   void map(std::size_t count) { packer_.pack_map(static_cast<std::uint32_t>(count)); }
   void uint(std::uint64_t n) { packer_.pack_uint64(n); }
   void integer(std::int64_t n) { packer_.pack_int64(n); }
-  void real(double d) { packer_.pack_double(d); }
+  // Not msgpack's own, which makes integers of whole numbers: a float is no uint, whatever it holds
+  // (docs/protocol.md, section 2), and reads again as what it was.
+  void real(double d) {
+    constexpr char float_64 = '\xcb';
+    buffer_.write(&float_64, 1);
+    const auto bits = std::bit_cast<std::uint64_t>(d);
+    for (int shift = 56; shift >= 0; shift -= 8) {
+      const char byte = static_cast<char>(bits >> shift);
+      buffer_.write(&byte, 1);
+    }
+  }
   void nil() { packer_.pack_nil(); }
   void boolean(bool b) {
     if (b) {
@@ -60,6 +71,7 @@ class Packer {
   void value(const Value& v);
 
  private:
+  Buffer& buffer_;
   msgpack::packer<Buffer> packer_;
 };
 

@@ -37,7 +37,7 @@ constexpr int dealer_send_high_water = 1000;
 
 // MAXMSGSIZE drops the connection of whoever exceeds it: it stands above the limits by so much that
 // a frame over a limit still comes in, and can be answered with BAD_REQUEST.
-constexpr std::uint64_t oversize_margin = 64 * 1024;
+constexpr std::uint64_t oversize_margin = std::uint64_t{64} * 1024;
 
 constexpr int backlog = 1024;  // a cluster that dials in again all at once
 constexpr int reconnect_ms = 100;

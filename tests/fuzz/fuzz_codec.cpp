@@ -20,15 +20,23 @@ void check_taken(Decoder& decoder, const Frame& header, const Decoded<Message>& 
   const Frame again = encode_any(decoded.message);
   auto reread = (decoder.*decode)(again, {}, 0);
   CHECK(reread.ok(), "what was decoded can't be decoded again once it is encoded");
-  CHECK(reread->message == decoded.message, "what was encoded reads otherwise");
+  // A message with a NaN in it is not even equal to itself: that one is known by its bytes.
+  const Message& taken = decoded.message;
+  CHECK(reread->message == taken || !(taken == decoded.message),
+        "what was encoded reads otherwise");
+  CHECK(encode_any(reread->message).text() == again.text(), "encoded again it is other bytes");
 
   if (decoded.id.width == 0) return;
   const WireId other{0x0123'4567'89ab'cdef};
   const Frame patched = with_id(header.share(), decoded.id, other);
   auto repatched = (decoder.*decode)(patched, {}, 0);
   CHECK(repatched.ok(), "a header with another id can't be decoded");
-  const Frame back = with_id(encode_any(repatched->message), repatched->id, WireId{7});
-  const Frame same = with_id(encode_any(decoded.message), reread->id, WireId{7});
+  // Encoded anew, since the forms of what came, and with them the place of its id, may be longer.
+  const Frame patched_again = encode_any(repatched->message);
+  auto patched_reread = (decoder.*decode)(patched_again, {}, 0);
+  CHECK(patched_reread.ok(), "a header with another id can't be decoded once it is encoded");
+  const Frame back = with_id(patched_again.share(), patched_reread->id, WireId{7});
+  const Frame same = with_id(again.share(), reread->id, WireId{7});
   CHECK(back.text() == same.text(), "patching an id has changed something else");
 }
 

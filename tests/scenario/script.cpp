@@ -168,10 +168,10 @@ void Player::remember(std::uint32_t worker, std::string_view bytes) {
                                std::string_view{"kv_cache_usage"}};
   Value::Map body = {{"grant", 0}, {"queue_length", 0}};
   const std::optional<Header> header = take_apart(bytes);
-  for (const auto& [key, value] : *header->elements.back().second.map()) {
-    if (std::ranges::find(told, key) == told.end()) continue;
-    std::erase_if(body, [&](const auto& member) { return member.first == key; });
-    body.emplace_back(key, value);
+  for (const auto& field : *header->elements.back().second.map()) {
+    if (std::ranges::find(told, field.first) == told.end()) continue;
+    std::erase_if(body, [&](const auto& member) { return member.first == field.first; });
+    body.push_back(field);
   }
   beats_[worker] = std::move(body);
 }

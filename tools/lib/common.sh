@@ -10,6 +10,7 @@ build_packages=(
   libboost-log-dev libboost-thread-dev libboost-filesystem-dev libcurl4-openssl-dev libgtest-dev
 )
 test_packages=(clang-format help2man openssl python3 python3-zmq python3-msgpack)
+clang_packages=(clang clang-tidy libclang-rt-dev llvm)  # llvm: names in what a sanitizer tells
 
 say() { printf 'tools/%s: %s\n' "$program" "$*"; }
 fail() {
@@ -72,10 +73,11 @@ install_packages() {
   step "installing ${missing[*]}" apt_install "${missing[@]}"
 }
 
-# configure PRESET: cheap where nothing has changed; says something only where it fails.
+# configure PRESET [CMAKE ARGUMENT...]: cheap where nothing has changed; says something only where
+# it fails.
 configure() {
   local said
-  said=$(cd "$root" && cmake --preset "$1" 2>&1) || {
+  said=$(cd "$root" && cmake --preset "$@" 2>&1) || {
     printf '%s\n' "$said" >&2
     return 1
   }

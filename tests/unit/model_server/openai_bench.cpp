@@ -24,6 +24,7 @@ OpenAiServer::Options options_for(const ScriptedServer& server,
   options.watch.urls = {server.url()};
   options.watch.health_interval = std::chrono::hours{1};
   options.watch.health_timeout = std::chrono::seconds{5};
+  options.http.connect_timeout = std::chrono::seconds{10};  // a loaded host may take long
   if (change) change(options);
   return options;
 }

@@ -51,6 +51,16 @@ TEST(CodecRoundTrip, encoding_twice_gives_the_same_bytes) {
     EXPECT_EQ(encode(message).text(), encode(message).text());
 }
 
+TEST(CodecRoundTrip, a_whole_number_that_is_a_float_stays_one) {
+  Decoder decoder{WireLimits{}};
+  for (const double whole : {2.0, -3.0, -0.0, 18446744073709551616.0}) {
+    const Frame header = encode(Query{WireId{7}, "stats", Value{whole}});
+    auto decoded = decoder.from_client(header, {});
+    ASSERT_TRUE(decoded.ok()) << decoded.error().what;
+    EXPECT_EQ(std::get<Query>(decoded->message).args, Value{whole});
+  }
+}
+
 // A type that is legal on no sample's link must be told so on each of the others. HEARTBEAT goes
 // every way.
 template <class Messages, class Decode>
