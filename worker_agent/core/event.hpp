@@ -4,6 +4,7 @@
 // and signals into these.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -75,6 +76,14 @@ struct ServerChanged {
   std::string version;
 };
 
+// What the model server's engine tells of its own work, each time it was asked.
+struct EngineTold {
+  // What it has got done; never less than it said before. Nothing: it does not tell.
+  std::optional<std::uint64_t> progress;
+  std::optional<std::uint64_t> requests;  // that it has, waiting and running, whoever asked
+  std::optional<double> kv_cache_usage;   // 0 to 1
+};
+
 // ---- from the shell itself --------------------------------------------------------------------
 
 // Time has come to next_deadline(), or simply passed. `sockets_empty`: everything that had arrived
@@ -93,6 +102,6 @@ struct Reconfigured {
 struct StopAsked {};
 
 using Event = std::variant<Connected, BrokerSaid, BrokerFault, PartMade, JobEnded, JobBroke,
-                           ServerChanged, Tick, Reconfigured, StopAsked>;
+                           ServerChanged, EngineTold, Tick, Reconfigured, StopAsked>;
 
 }  // namespace muster::agent
