@@ -61,6 +61,9 @@ Event event_of(ServerStatus&& status) {
       status.state, std::move(status.why),    std::move(status.trouble), std::move(status.models),
       status.slots, std::move(status.version)};
 }
+Event event_of(const EngineLoad& load) {
+  return EngineTold{load.progress, load.requests, load.kv_cache_usage};
+}
 
 }  // namespace
 
