@@ -47,10 +47,20 @@ void Agent::on(const Connected& event, Time now, std::vector<Action>& out) {
                               "the connection broke and was made anew; registering again", false});
 }
 
+void Agent::on(const Disconnected& event, Time now, std::vector<Action>& out) {
+  Peer& peer = peer_of(event.session);
+  if (!peer.session.disconnected(now)) return;
+  peer.probed.reset();
+  out.push_back(SessionNote{"connection_lost", peer.id,
+                            "the connection broke and is being made anew; what is to be said waits",
+                            false});
+}
+
 void Agent::on(BrokerSaid&& event, Time now, std::vector<Action>& out) {
   Peer& peer = peer_of(event.session);
   if (peer.session.state() == State::left || peer.session.replaced()) return;
   if (peer.session.state() == State::connecting) {
+    if (peer.session.coming_back()) return;  // on the connection that is lost
     note_fault(peer,
                {.reason = FaultReason::malformed,
                 .what = "a message came before the empty first frame that begins a connection",

@@ -98,6 +98,7 @@ class Agent {
 
   // agent.cpp: sessions, the model server, time
   void on(const Connected& event, Time now, std::vector<Action>& out);
+  void on(const Disconnected& event, Time now, std::vector<Action>& out);
   void on(BrokerSaid&& event, Time now, std::vector<Action>& out);
   void on(const BrokerFault& event, Time now, std::vector<Action>& out);
   void on(const ServerChanged& event, Time now, std::vector<Action>& out);

@@ -106,11 +106,13 @@ void Agent::note_unsaid(std::vector<Action>& out) {
       true});
 }
 
-// Nobody waits for a broker that is not there: it gets nothing in time any more.
+// Nobody waits for a broker that is not there: it gets nothing in time any more. One whose
+// connection broke just now may be back in a moment.
 bool Agent::all_said() const {
   return std::all_of(peers_.begin(), peers_.end(), [](const Peer& peer) {
     const State state = peer.session.state();
-    return (state != State::registering && state != State::registered) || peer.outbox.empty();
+    const bool there = state == State::registering || state == State::registered;
+    return (!there && !peer.session.coming_back()) || peer.outbox.empty();
   });
 }
 

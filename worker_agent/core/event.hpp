@@ -30,6 +30,12 @@ struct Connected {
   SessionId session;
 };
 
+// The connection has broken, and is being made anew; what the shell was given and had not sent, and
+// what came on it and was not read, is lost. Told before anything is sent on the new one.
+struct Disconnected {
+  SessionId session;
+};
+
 struct BrokerSaid {
   SessionId session;
   ToWorker message;
@@ -101,7 +107,7 @@ struct Reconfigured {
 // SIGTERM or SIGINT: the first drains, the second stops at once.
 struct StopAsked {};
 
-using Event = std::variant<Connected, BrokerSaid, BrokerFault, PartMade, JobEnded, JobBroke,
-                           ServerChanged, EngineTold, Tick, Reconfigured, StopAsked>;
+using Event = std::variant<Connected, Disconnected, BrokerSaid, BrokerFault, PartMade, JobEnded,
+                           JobBroke, ServerChanged, EngineTold, Tick, Reconfigured, StopAsked>;
 
 }  // namespace muster::agent

@@ -14,37 +14,37 @@ constexpr const char* vllm_text =
 python_gc_objects_collected_total{generation="0"} 12345.0
 # HELP vllm:num_requests_running Number of requests in model execution batches.
 # TYPE vllm:num_requests_running gauge
-vllm:num_requests_running{engine="0",model_name="Qwen/Qwen2.5-7B-Instruct"} 3.0
+vllm:num_requests_running{engine="0",model_name="qwen"} 3.0
 # HELP vllm:num_requests_waiting Number of requests waiting to be processed.
 # TYPE vllm:num_requests_waiting gauge
-vllm:num_requests_waiting{engine="0",model_name="Qwen/Qwen2.5-7B-Instruct"} 2.0
+vllm:num_requests_waiting{engine="0",model_name="qwen"} 2.0
 # TYPE vllm:num_requests_waiting_by_reason gauge
-vllm:num_requests_waiting_by_reason{engine="0",model_name="Qwen/Qwen2.5-7B-Instruct",reason="capacity"} 2.0
+vllm:num_requests_waiting_by_reason{engine="0",model_name="qwen",reason="capacity"} 2.0
 # TYPE vllm:kv_cache_usage_perc gauge
-vllm:kv_cache_usage_perc{engine="0",model_name="Qwen/Qwen2.5-7B-Instruct"} 0.4180790960451978
+vllm:kv_cache_usage_perc{engine="0",model_name="qwen"} 0.4180790960451978
 # TYPE vllm:prompt_tokens_total counter
-vllm:prompt_tokens_total{engine="0",model_name="Qwen/Qwen2.5-7B-Instruct"} 1.024e+03
+vllm:prompt_tokens_total{engine="0",model_name="qwen"} 1.024e+03
 # TYPE vllm:prompt_tokens_created gauge
-vllm:prompt_tokens_created{engine="0",model_name="Qwen/Qwen2.5-7B-Instruct"} 1.7536928e+09
+vllm:prompt_tokens_created{engine="0",model_name="qwen"} 1.7536928e+09
 # TYPE vllm:generation_tokens_total counter
-vllm:generation_tokens_total{engine="0",model_name="Qwen/Qwen2.5-7B-Instruct"} 200.0
+vllm:generation_tokens_total{engine="0",model_name="qwen"} 200.0
 # TYPE vllm:iteration_tokens_total histogram
-vllm:iteration_tokens_total_bucket{engine="0",le="1.0",model_name="Qwen/Qwen2.5-7B-Instruct"} 90.0
-vllm:iteration_tokens_total_bucket{engine="0",le="+Inf",model_name="Qwen/Qwen2.5-7B-Instruct"} 100.0
-vllm:iteration_tokens_total_count{engine="0",model_name="Qwen/Qwen2.5-7B-Instruct"} 100.0
-vllm:iteration_tokens_total_sum{engine="0",model_name="Qwen/Qwen2.5-7B-Instruct"} 1224.0
+vllm:iteration_tokens_total_bucket{engine="0",le="1.0",model_name="qwen"} 90.0
+vllm:iteration_tokens_total_bucket{engine="0",le="+Inf",model_name="qwen"} 100.0
+vllm:iteration_tokens_total_count{engine="0",model_name="qwen"} 100.0
+vllm:iteration_tokens_total_sum{engine="0",model_name="qwen"} 1224.0
 )";
 
 constexpr const char* sglang_text =
     R"(# HELP sglang:num_running_reqs The number of running requests.
 # TYPE sglang:num_running_reqs gauge
-sglang:num_running_reqs{engine_type="unified",model_name="glm",moe_ep_rank="0",pp_rank="0",tp_rank="0"} 7.0
-sglang:num_queue_reqs{engine_type="unified",model_name="glm",moe_ep_rank="0",pp_rank="0",tp_rank="0"} 4.0
-sglang:token_usage{engine_type="unified",model_name="glm",moe_ep_rank="0",pp_rank="0",tp_rank="0"} 0.28
+sglang:num_running_reqs{engine_type="unified",model_name="glm",pp_rank="0",tp_rank="0"} 7.0
+sglang:num_queue_reqs{engine_type="unified",model_name="glm",pp_rank="0",tp_rank="0"} 4.0
+sglang:token_usage{engine_type="unified",model_name="glm",pp_rank="0",tp_rank="0"} 0.28
 sglang:prompt_tokens_total{engine_type="unified",model_name="glm"} 5000.0
 sglang:generation_tokens_total{engine_type="unified",model_name="glm"} 700.0
-sglang:realtime_tokens_total{engine_type="unified",mode="prefill_compute",model_name="glm",tp_rank="0"} 4000.0
-sglang:realtime_tokens_total{engine_type="unified",mode="decode",model_name="glm",tp_rank="0"} 900.0
+sglang:realtime_tokens_total{mode="prefill_compute",model_name="glm",tp_rank="0"} 4000.0
+sglang:realtime_tokens_total{mode="decode",model_name="glm",tp_rank="0"} 900.0
 sglang:gen_throughput{engine_type="unified",model_name="glm",tp_rank="0"} 86.5
 )";
 
@@ -144,7 +144,7 @@ TEST(EngineMetrics, WhatIsSplitByPriorityCountsOnce) {
 
 TEST(EngineMetrics, LabelsMayHoldAnything) {
   const EngineMetrics metrics = read(
-      "vllm:num_requests_running{model_name=\"a}b\\\" 7\\\\\",engine=\"0\",} 2\n"
+      "vllm:num_requests_running{model_name=\"a\\\"} 9\\\\\",engine=\"0\",} 2\n"
       "vllm:num_requests_waiting{ engine=\"0\" , model_name=\"x y\" }  1  1753692800000\r\n");
   EXPECT_EQ(metrics.requests, 3u);
 }

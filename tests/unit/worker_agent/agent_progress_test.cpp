@@ -137,6 +137,10 @@ TEST(ForeignLoad, TakesOffTheMostThatWasThereLately) {
   EXPECT_EQ(load.requests(), 3u) << "what is there all the time counts all the time";
   load.engine_told({}, now + 10 * lag);
   EXPECT_EQ(load.requests(), 0u);
+  load.own(9, now + 11 * lag);
+  load.own(0, now + 11 * lag + 1s);
+  load.engine_told(3, now + 14 * lag);
+  EXPECT_EQ(load.requests(), 3u) << "what was long ago is gone, however rarely it is asked";
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ class World {
 
   void act() {
     const SessionId session = any_session();
-    switch (below(18)) {
+    switch (below(19)) {
       case 0:
         if (!connected_[session.value] || one_in(4)) connect(session);
         break;
@@ -96,6 +96,9 @@ class World {
       case 12:
         if (connected_[session.value]) h_.hear(session, Drain{one_in(4)});
         break;
+      case 13:
+        if (one_in(4)) disconnect(session);
+        break;
       default:
         work();
     }
@@ -107,6 +110,13 @@ class World {
     probed_.erase(session);
     h_.step(Connected{session});
     answer_register();
+  }
+
+  void disconnect(SessionId session) {
+    connected_[session.value] = false;
+    probed_.erase(session);
+    registers_[session] = 0;
+    h_.step(Disconnected{session});
   }
 
   void answer_register() {
@@ -303,7 +313,7 @@ TEST(AgentRandom, KeepsItsPromisesWhateverHappens) {
   std::uint64_t statuses = 0;
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    const auto [some, told] = World{seed, 1 + seed % 3}.run(600);
+    const auto [some, told] = World{seed, 1 + seed % 3}.run(700);
     jobs += some;
     statuses += told;
     if (HasFailure()) return;
