@@ -196,6 +196,49 @@ TEST(AgentShell, ABrokerThatComesBackFindsTheWorkGoingOn) {
   EXPECT_NE(answer_text(*broker, broker_id_min).find("word word"), std::string::npos);
 }
 
+TEST(AgentShell, IsProbedAndDrainedByItsBroker) {
+  transport::Context context;
+  TestBroker broker{context};
+  RunningAgent agent{context, options_for({broker.endpoint()}), echo(1h)};
+  const auto worker = broker.accept();
+  ASSERT_TRUE(broker.until_state(WorkerState::ready));
+  ask(broker, worker, broker_id_min, false, "never ends");
+  broker.say(worker, Probe{77});
+  ASSERT_TRUE(broker.until([&] { return !broker.all<Status>().empty(); }));
+  EXPECT_EQ(broker.all<Status>()[0]->nonce, 77u);
+  EXPECT_EQ(broker.all<Status>()[0]->info.active, std::vector{BrokerId{broker_id_min}});
+  broker.say(worker, Drain{true});
+  ASSERT_TRUE(broker.until_state(WorkerState::draining));
+  broker.say(worker, Drain{false});
+  ASSERT_TRUE(broker.until_state(WorkerState::ready));
+  EXPECT_FALSE(agent.ended());
+}
+
+// A model server that is well, and whose engine tells.
+class TellingServer : public EchoServer {
+ public:
+  TellingServer() : EchoServer(EchoOptions{}) {}
+  void run(Time now, std::vector<ServerEvent>& out) override {
+    EchoServer::run(now, out);
+    if (std::exchange(told_, true)) return;
+    out.emplace_back(EngineLoad{1234, 5, 0.75});
+  }
+
+ private:
+  bool told_ = false;
+};
+
+TEST(AgentShell, PassesOnWhatTheEngineTells) {
+  transport::Context context;
+  TestBroker broker{context};
+  RunningAgent agent{context, options_for({broker.endpoint()}), std::make_unique<TellingServer>()};
+  broker.accept();
+  ASSERT_TRUE(broker.until_state(WorkerState::ready));
+  EXPECT_EQ(broker.all<WorkerHeartbeat>().back()->progress, 1234u);
+  EXPECT_EQ(broker.all<WorkerHeartbeat>().back()->queue_length, 5u);
+  EXPECT_EQ(broker.all<WorkerHeartbeat>().back()->kv_cache_usage, 0.75);
+}
+
 // What is said on a connection that has been made anew, before the worker has registered on it, is
 // lost (docs/protocol.md, sections 1 and 6).
 TEST(AgentShell, OnAConnectionMadeAnewNothingIsSaidBeforeRegister) {
