@@ -175,6 +175,7 @@ Schema agent_schema(agent::AgentOptions& options, agent::ModelServerOptions& ser
       duration_kind(server.health_interval, check_min, check_max));
   add("server.health_timeout", "how long a health check may take",
       duration_kind(server.health_timeout, check_min, check_max));
+  add("server.metrics", "whether its own metrics are read", flag_kind(server.metrics));
   add("echo.model", "the name of the built-in model", text_kind(echo.model, name_rule));
   add("echo.first_token", "delay before the first part",
       duration_kind(echo.first_token, Duration{0}, echo_delay_max));

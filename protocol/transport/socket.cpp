@@ -17,6 +17,7 @@
 
 #include "protocol/check.hpp"
 #include "protocol/transport/clock.hpp"
+#include "protocol/transport/connection_watch.hpp"
 #include "protocol/transport/socket_impl.hpp"
 
 namespace muster::transport {
@@ -334,12 +335,23 @@ Sent RouterSocket::send(std::uint32_t peer, Frame&& header, Payload&& payload) {
 // ---- DealerSocket ------------------------------------------------------------------------------
 
 DealerSocket::DealerSocket(Context& context, const WireLimits& limits)
-    : Socket(std::make_unique<Impl>(context, ZMQ_DEALER, limits)) {
+    : Socket(std::make_unique<Impl>(context, ZMQ_DEALER, limits)), context_(context) {
   impl_->set(ZMQ_IMMEDIATE, 1);
   impl_->set(ZMQ_SNDHWM, dealer_send_high_water);
   impl_->set(ZMQ_RECONNECT_IVL, reconnect_ms);
   impl_->set(ZMQ_RECONNECT_IVL_MAX, reconnect_ms_max);
   impl_->set(ZMQ_CONNECT_TIMEOUT, connect_timeout_ms);
+}
+
+DealerSocket::~DealerSocket() = default;
+
+void DealerSocket::watch_connection() {
+  watch_ = std::make_unique<ConnectionWatch>(context_.impl().context, impl_->socket);
+}
+
+bool DealerSocket::connection_broke() {
+  CHECK(watch_ != nullptr, "a connection that is not watched was asked for");
+  return watch_->broke();
 }
 
 Outcome DealerSocket::connect(const std::string& endpoint) {

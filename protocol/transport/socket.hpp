@@ -103,9 +103,19 @@ class RouterSocket : public Socket {
   const std::uint64_t large_bytes_high_water_;
 };
 
+class ConnectionWatch;
+
 class DealerSocket : public Socket {
  public:
   DealerSocket(Context& context, const WireLimits& limits);
+  ~DealerSocket() override;
+
+  // From now on connection_broke() can be asked. To be called before connect().
+  void watch_connection();
+  // Whether the connection has broken since the last call. libzmq makes it anew by itself, and what
+  // is sent goes out on the new one as soon as that stands, before its empty first frame has come:
+  // whoever may not say it there asks this right before a send.
+  [[nodiscard]] bool connection_broke();
 
   // Starts to connect, and goes on trying; says only whether the endpoint can be understood. The
   // empty first frame that the broker sends (section 1) tells that a connection stands.
@@ -115,6 +125,10 @@ class DealerSocket : public Socket {
 
   // `full` also while no connection stands.
   [[nodiscard]] Sent send(Frame&& header, Payload&& payload);
+
+ private:
+  Context& context_;
+  std::unique_ptr<ConnectionWatch> watch_;
 };
 
 }  // namespace muster::transport

@@ -51,7 +51,8 @@ struct Exit {
 // ---- notes: for the log and nothing else ------------------------------------------------------
 
 // How it stands with one broker; `what` is a stable word: registered, unreachable, silent,
-// new_connection, asked_again, dismissed, replaced, models_left_out.
+// new_connection, connection_lost, asked_again, dismissed, replaced, models_left_out, drained,
+// undrained.
 struct SessionNote {
   std::string_view what;
   SessionId session;

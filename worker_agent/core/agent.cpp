@@ -1,12 +1,12 @@
 #include "worker_agent/core/agent.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <type_traits>
 #include <utility>
 
 #include "protocol/check.hpp"
 #include "worker_agent/core/header_fit.hpp"
+#include "worker_agent/core/note_text.hpp"
 
 namespace muster::agent {
 namespace {
@@ -14,25 +14,6 @@ namespace {
 using State = BrokerSession::State;
 
 constexpr std::uint64_t request_type = 0x01;  // docs/protocol.md, section 3
-
-std::string seconds(Duration d) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f s", static_cast<double>(d.count()) / 1e6);
-  return text;
-}
-
-std::string requests_text(std::size_t count) {
-  return std::to_string(count) + (count == 1 ? " request" : " requests");
-}
-
-// A broker may have been restarted with other limits than it told: what is said before it tells
-// them anew keeps to the default ones as well.
-WireLimits limits_before_registered(const BrokerSession& session) {
-  WireLimits limits = session.terms().limits;
-  limits.header_bytes = std::min(limits.header_bytes, WireLimits{}.header_bytes);
-  limits.message_bytes = std::min(limits.message_bytes, WireLimits{}.message_bytes);
-  return limits;
-}
 
 }  // namespace
 
@@ -60,15 +41,26 @@ void Agent::on(const Connected& event, Time now, std::vector<Action>& out) {
   Peer& peer = peer_of(event.session);
   const bool again = peer.session.state() == State::registered;
   peer.session.connected(now);
+  peer.probed.reset();  // by a session that was bound to the former connection
   if (again)
     out.push_back(SessionNote{"new_connection", peer.id,
                               "the connection broke and was made anew; registering again", false});
+}
+
+void Agent::on(const Disconnected& event, Time now, std::vector<Action>& out) {
+  Peer& peer = peer_of(event.session);
+  if (!peer.session.disconnected(now)) return;
+  peer.probed.reset();
+  out.push_back(SessionNote{"connection_lost", peer.id,
+                            "the connection broke and is being made anew; what is to be said waits",
+                            false});
 }
 
 void Agent::on(BrokerSaid&& event, Time now, std::vector<Action>& out) {
   Peer& peer = peer_of(event.session);
   if (peer.session.state() == State::left || peer.session.replaced()) return;
   if (peer.session.state() == State::connecting) {
+    if (peer.session.coming_back()) return;  // on the connection that is lost
     note_fault(peer,
                {.reason = FaultReason::malformed,
                 .what = "a message came before the empty first frame that begins a connection",
@@ -94,10 +86,13 @@ void Agent::on(BrokerSaid&& event, Time now, std::vector<Action>& out) {
                                       false});
         } else if constexpr (std::is_same_v<Said, Dismiss>) {
           on_dismiss(peer, message, now, out);
+        } else if constexpr (std::is_same_v<Said, Probe>) {
+          if (peer.session.state() != State::dismissed) peer.probed = message.nonce;
+        } else if constexpr (std::is_same_v<Said, Drain>) {
+          on_drain(peer, message.on, now, out);
         } else {
-          // Signs of life, and nothing to be done about them.
-          static_assert(std::is_same_v<Said, BrokerHeartbeat> || std::is_same_v<Said, Probe> ||
-                        std::is_same_v<Said, Drain>);
+          // A sign of life, and nothing to be done about it.
+          static_assert(std::is_same_v<Said, BrokerHeartbeat>);
         }
       },
       std::move(event.message));
@@ -123,6 +118,7 @@ void Agent::on_registered(Peer& peer, const BrokerTerms& terms, Time now,
 void Agent::on_dismiss(Peer& peer, const Dismiss& dismiss, Time now, std::vector<Action>& out) {
   stop_jobs(requests_.jobs(peer.id), out);
   peer.outbox.clear();
+  peer.probed.reset();
   peer.session.dismissed(dismiss.code, now);
   // It must not register again only to say goodbye.
   if (phase_ == Phase::leaving) peer.session.leave();
@@ -187,6 +183,7 @@ void Agent::tick_session(Peer& peer, bool may_expire, Time now, std::vector<Acti
       break;
   }
   out.push_back(ReopenSocket{peer.id});
+  peer.probed.reset();
   if (peer.session.outage_told()) return;
   peer.session.tell_outage();
   out.push_back(SessionNote{what, peer.id, std::move(sentence), true});
@@ -217,6 +214,11 @@ void Agent::on(const ServerChanged& event, Time now, std::vector<Action>& out) {
     note_slots(out);
 }
 
+void Agent::on(const EngineTold& event, Time now, std::vector<Action>&) {
+  profile_.engine_told(event);
+  foreign_.engine_told(event.requests, now);
+}
+
 // Of a server whose state is what it was, or means nothing any more because the worker drains.
 void Agent::note_why(const ServerChanged& event, WorkerState before,
                      std::vector<Action>& out) const {
@@ -243,7 +245,7 @@ void Agent::note_no_models(std::vector<Action>& out) {
 // Told of one broker as often as their number changes.
 void Agent::note_models_left_out(Peer& peer, std::vector<Action>& out) {
   const WireLimits& limits = peer.session.terms().limits;
-  FromWorker heartbeat = profile_.heartbeat(peer.id, 0, 0);
+  FromWorker heartbeat = profile_.heartbeat(peer.id, 0, {}, 0);
   fit_header(heartbeat, 0, limits);
   const std::size_t all = profile_.models().size();
   const std::size_t left_out = all - std::get<WorkerHeartbeat>(heartbeat).models->size();
@@ -307,146 +309,6 @@ void Agent::on(const Reconfigured& event, Time now, std::vector<Action>& out) {
   if (!profile_.reconfigured(event.options)) return;
   tell_all(now);
   note_slots(out);
-}
-
-// ---- the way out -------------------------------------------------------------------------------
-
-void Agent::on(const StopAsked&, Time now, std::vector<Action>& out) {
-  switch (phase_) {
-    case Phase::working:
-      phase_ = Phase::draining;
-      drain_until_ = now + drain_timeout_;
-      profile_.drain();
-      tell_all(now);
-      out.push_back(AgentNote{
-          "draining",
-          requests_.count() == 0
-              ? "stopping: no requests are in hand"
-              : "stopping: no new requests, and up to " + seconds(drain_timeout_) + " for the " +
-                    requests_text(requests_.count()) + " in hand; a second signal stops at once",
-          false});
-      return;
-    case Phase::draining:
-      stop_at_once("a second signal has come", now, out);
-      return;
-    case Phase::leaving:
-      leave_until_ = now;
-      return;
-    case Phase::gone:
-      return;
-  }
-}
-
-// The jobs end without a word: DEREGISTER tells the broker that what the worker still held is lost
-// with it (section 6), and the broker may then give it to another worker.
-void Agent::stop_at_once(std::string_view why, Time now, std::vector<Action>& out) {
-  const std::size_t left = requests_.count();
-  stop_jobs(requests_.jobs(), out);
-  out.push_back(
-      AgentNote{"stopping", std::string{why} + ": " + requests_text(left) + " cut off", left > 0});
-  leave(left > 0 ? ExitCode::cut : ExitCode::drained, now + goodbye_wait);
-}
-
-void Agent::leave(ExitCode code, Time until) {
-  phase_ = Phase::leaving;
-  exit_code_ = code;
-  drain_until_ = time_never;
-  leave_until_ = until;
-  for (Peer& peer : peers_) {
-    if (peer.session.state() == State::dismissed) {
-      peer.session.leave();
-      continue;
-    }
-    // An outbox past its end has a broker that reads nothing, and so not this either.
-    static_cast<void>(
-        peer.outbox.push({Deregister{code == ExitCode::cut ? "stopped" : "drained"}, Payload{}}));
-  }
-}
-
-// Takes each phase to the next as soon as it has nothing left to do.
-void Agent::settle(Time now, std::vector<Action>& out) {
-  if (phase_ == Phase::working && all_replaced()) {
-    exit_code_ = ExitCode::replaced;
-    phase_ = Phase::gone;
-  }
-  if (phase_ == Phase::draining && requests_.count() == 0)
-    leave(ExitCode::drained, std::max(drain_until_, now + goodbye_wait));
-  if (phase_ == Phase::leaving && (all_said() || now >= leave_until_)) {
-    phase_ = Phase::gone;
-    note_unsaid(out);
-  }
-  if (phase_ == Phase::gone) out.push_back(Exit{exit_code_});
-}
-
-void Agent::note_unsaid(std::vector<Action>& out) {
-  std::size_t unsaid = 0;
-  for (const Peer& peer : peers_)
-    unsaid += peer.outbox.unanswered().size();
-  if (unsaid == 0) return;
-  exit_code_ = ExitCode::cut;
-  out.push_back(AgentNote{
-      "unsaid", "the answers to " + requests_text(unsaid) + " could not be given to the broker",
-      true});
-}
-
-// Nobody waits for a broker that is not there: it gets nothing in time any more.
-bool Agent::all_said() const {
-  return std::all_of(peers_.begin(), peers_.end(), [](const Peer& peer) {
-    const State state = peer.session.state();
-    return (state != State::registering && state != State::registered) || peer.outbox.empty();
-  });
-}
-
-bool Agent::all_replaced() const {
-  return std::all_of(peers_.begin(), peers_.end(),
-                     [](const Peer& peer) { return peer.session.replaced(); });
-}
-
-// ---- what is said ------------------------------------------------------------------------------
-
-std::uint64_t Agent::queue_length(SessionId session) const {
-  return requests_.count() - requests_.count(session);
-}
-
-const Outgoing* Agent::next_message(SessionId session) {
-  Peer& peer = peer_of(session);
-  if (phase_ == Phase::gone) return nullptr;
-  if (peer.session.register_due()) {
-    peer.urgent = Outgoing{
-        Register{profile_.describe(session, queue_length(session), active(peer))}, Payload{}};
-    fit_header(peer.urgent->message, 0, limits_before_registered(peer.session));
-    return &*peer.urgent;
-  }
-  if (peer.session.heartbeat_due()) {
-    peer.urgent =
-        Outgoing{profile_.heartbeat(session, queue_length(session), peer.models_told), Payload{}};
-    fit_header(peer.urgent->message, 0, peer.session.terms().limits);
-    return &*peer.urgent;
-  }
-  if (peer.session.state() != State::registered || peer.outbox.empty()) return nullptr;
-  return &peer.outbox.front();
-}
-
-void Agent::message_sent(SessionId session) {
-  Peer& peer = peer_of(session);
-  if (peer.session.register_due()) {
-    peer.session.register_sent();
-    // Models that had to give way are told by the first HEARTBEAT, which has more room for them.
-    const auto& told = std::get<Register>(peer.urgent->message).info.models;
-    peer.models_told = told.size() == profile_.models().size() ? profile_.models_version() : 0;
-  } else if (peer.session.heartbeat_due()) {
-    peer.session.heartbeat_sent();
-    peer.models_told = profile_.models_version();
-  } else {
-    const bool goodbye = std::holds_alternative<Deregister>(peer.outbox.front().message);
-    peer.outbox.pop();
-    if (goodbye) peer.session.leave();
-  }
-  peer.urgent.reset();
-}
-
-const std::string& Agent::endpoint(SessionId session) const {
-  return peers_.at(session.value).session.endpoint();
 }
 
 }  // namespace muster::agent

@@ -31,6 +31,7 @@
 #include "worker_agent/core/action.hpp"
 #include "worker_agent/core/broker_session.hpp"
 #include "worker_agent/core/event.hpp"
+#include "worker_agent/core/foreign_load.hpp"
 #include "worker_agent/core/options.hpp"
 #include "worker_agent/core/outbox.hpp"
 #include "worker_agent/core/request_table.hpp"
@@ -79,9 +80,10 @@ class Agent {
     SessionId id;
     BrokerSession session;
     Outbox outbox{};
-    std::optional<Outgoing> urgent{};  // REGISTER or HEARTBEAT: made when asked for, never kept
-    std::uint64_t models_told = 0;     // the models_version() that it knows; 0: none
-    std::size_t models_left_out = 0;   // how many it was last said not to be told
+    std::optional<Outgoing> urgent{};  // REGISTER, HEARTBEAT, STATUS: made when asked for, not kept
+    std::optional<std::uint64_t> probed{};  // the nonce of the last PROBE, until STATUS repeats it
+    std::uint64_t models_told = 0;          // the models_version() that it knows; 0: none
+    std::size_t models_left_out = 0;        // how many it was last said not to be told
     std::optional<ErrorCode> dismissal_told{};
     Time fault_note_at{};
     std::uint64_t faults_unsaid = 0;
@@ -94,14 +96,15 @@ class Agent {
     gone,
   };
 
-  // agent.cpp: sessions, time, the way out
+  // agent.cpp: sessions, the model server, time
   void on(const Connected& event, Time now, std::vector<Action>& out);
+  void on(const Disconnected& event, Time now, std::vector<Action>& out);
   void on(BrokerSaid&& event, Time now, std::vector<Action>& out);
   void on(const BrokerFault& event, Time now, std::vector<Action>& out);
   void on(const ServerChanged& event, Time now, std::vector<Action>& out);
+  void on(const EngineTold& event, Time now, std::vector<Action>& out);
   void on(const Tick& event, Time now, std::vector<Action>& out);
   void on(const Reconfigured& event, Time now, std::vector<Action>& out);
-  void on(const StopAsked& event, Time now, std::vector<Action>& out);
   void on_registered(Peer& peer, const BrokerTerms& terms, Time now, std::vector<Action>& out);
   void on_dismiss(Peer& peer, const Dismiss& dismiss, Time now, std::vector<Action>& out);
   void tick_session(Peer& peer, bool may_expire, Time now, std::vector<Action>& out);
@@ -111,13 +114,21 @@ class Agent {
   void note_models_left_out(Peer& peer, std::vector<Action>& out);
   void note_slots(std::vector<Action>& out) const;
   void tell_all(Time now);
+
+  // agent_leaving.cpp: drained, and the way out
+  void on_drain(const Peer& peer, bool on, Time now, std::vector<Action>& out);
+  void on(const StopAsked& event, Time now, std::vector<Action>& out);
   void stop_at_once(std::string_view why, Time now, std::vector<Action>& out);
   void leave(ExitCode code, Time until);
   void settle(Time now, std::vector<Action>& out);
   void note_unsaid(std::vector<Action>& out);
   [[nodiscard]] bool all_said() const;
   [[nodiscard]] bool all_replaced() const;
+
+  // agent_messages.cpp: what is said of the worker itself
   [[nodiscard]] std::uint64_t queue_length(SessionId session) const;
+  [[nodiscard]] std::optional<std::uint64_t> progress() const;
+  void note_models_told(Peer& peer, const WorkerDescription& info) const;
 
   // agent_requests.cpp: requests and jobs
   void on_request(Peer& peer, Request&& request, Payload&& body, Time now,
@@ -144,6 +155,7 @@ class Agent {
   WorkerProfile profile_;
   std::vector<Peer> peers_;
   RequestTable requests_;
+  ForeignLoad foreign_;
   std::uint64_t next_job_ = 1;
 
   std::string server_why_;  // what was said last of why it is as it is

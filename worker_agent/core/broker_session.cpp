@@ -45,6 +45,13 @@ void BrokerSession::connected(Time now) {
   begin_registering(now);
 }
 
+bool BrokerSession::disconnected(Time now) {
+  if (state_ != State::registering && state_ != State::registered) return false;
+  dial_again(now);
+  coming_back_ = true;
+  return true;
+}
+
 bool BrokerSession::registered(const BrokerTerms& terms, Time now) {
   if (state_ != State::registering || register_due_) return false;
   terms_ = terms;
@@ -77,6 +84,7 @@ BrokerSession::Verdict BrokerSession::tick(Time now, bool may_expire) {
     case State::connecting:
       if (now < retry_at_) return Verdict::fine;
       retry_at_ = now + next_backoff();
+      coming_back_ = false;
       return Verdict::renew;
     case State::dismissed:
       if (now >= retry_at_) begin_registering(now);
@@ -99,6 +107,7 @@ BrokerSession::Verdict BrokerSession::tick(Time now, bool may_expire) {
 
 void BrokerSession::dial_again(Time now) {
   state_ = State::connecting;
+  coming_back_ = false;
   register_due_ = false;
   heartbeat_due_ = false;
   heartbeat_at_ = time_never;

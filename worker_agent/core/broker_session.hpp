@@ -50,6 +50,11 @@ class BrokerSession {
   void heard(Time now) { last_heard_ = now; }
   void connected(Time now);
 
+  // The connection is broken; the same socket makes it anew. False: there was no session on it.
+  [[nodiscard]] bool disconnected(Time now);
+  // It broke a moment ago, and the same socket may have it back before another is wanted.
+  [[nodiscard]] bool coming_back() const { return state_ == State::connecting && coming_back_; }
+
   // Whether a REGISTER waited for this answer; where none did, nothing changes.
   [[nodiscard]] bool registered(const BrokerTerms& terms, Time now);
 
@@ -95,6 +100,7 @@ class BrokerSession {
   bool register_due_ = false;
   bool heartbeat_due_ = false;
   bool outage_told_ = false;
+  bool coming_back_ = false;  // connecting: on the socket that had the last session
   Time last_heard_;
   Time heartbeat_at_ = time_never;  // registered
   Time retry_at_;                   // connecting: the next socket; dismissed: the next REGISTER

@@ -4,6 +4,7 @@
 // and signals into these.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -26,6 +27,12 @@ using JobId = StrongId<struct JobIdTag>;
 
 // The empty frame that a broker sends first: this connection is new (docs/protocol.md, section 1).
 struct Connected {
+  SessionId session;
+};
+
+// The connection has broken, and is being made anew; what the shell was given and had not sent, and
+// what came on it and was not read, is lost. Told before anything is sent on the new one.
+struct Disconnected {
   SessionId session;
 };
 
@@ -75,6 +82,14 @@ struct ServerChanged {
   std::string version;
 };
 
+// What the model server's engine tells of its own work, each time it was asked.
+struct EngineTold {
+  // What it has got done; never less than it said before. Nothing: it does not tell.
+  std::optional<std::uint64_t> progress;
+  std::optional<std::uint64_t> requests;  // that it has, waiting and running, whoever asked
+  std::optional<double> kv_cache_usage;   // 0 to 1
+};
+
 // ---- from the shell itself --------------------------------------------------------------------
 
 // Time has come to next_deadline(), or simply passed. `sockets_empty`: everything that had arrived
@@ -92,7 +107,7 @@ struct Reconfigured {
 // SIGTERM or SIGINT: the first drains, the second stops at once.
 struct StopAsked {};
 
-using Event = std::variant<Connected, BrokerSaid, BrokerFault, PartMade, JobEnded, JobBroke,
-                           ServerChanged, Tick, Reconfigured, StopAsked>;
+using Event = std::variant<Connected, Disconnected, BrokerSaid, BrokerFault, PartMade, JobEnded,
+                           JobBroke, ServerChanged, EngineTold, Tick, Reconfigured, StopAsked>;
 
 }  // namespace muster::agent

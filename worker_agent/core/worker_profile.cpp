@@ -70,12 +70,28 @@ bool WorkerProfile::grant_slots(std::uint64_t slots) {
   return true;
 }
 
+bool WorkerProfile::set_drained(bool on) {
+  return std::exchange(drained_, on) != on;
+}
+
+void WorkerProfile::engine_told(const EngineTold& engine) {
+  engine_tells_ = engine.progress.has_value();
+  engine_done_ = std::max(engine_done_, engine.progress.value_or(0));
+  kv_cache_usage_ = engine.kv_cache_usage;
+}
+
+std::optional<std::uint64_t> WorkerProfile::progress(bool given_tells) const {
+  if (!engine_tells_ && !given_tells) return std::nullopt;
+  return given_ + engine_done_;
+}
+
 WorkerState WorkerProfile::state() const {
-  return draining_ ? WorkerState::draining : server_state_;
+  return stopping_ || drained_ ? WorkerState::draining : server_state_;
 }
 
 std::string WorkerProfile::why() const {
-  if (draining_) return "it was told to stop";
+  if (stopping_) return "it was told to stop";
+  if (drained_) return "drained by an operator";
   if (server_state_ != WorkerState::ready) return server_why_;
   if (trouble_.empty() && models_.empty()) return "the model server lists no models";
   return trouble_;
@@ -111,6 +127,7 @@ WorkerDescription WorkerProfile::describe(SessionId session, std::uint64_t queue
 }
 
 WorkerHeartbeat WorkerProfile::heartbeat(SessionId session, std::uint64_t queue_length,
+                                         std::optional<std::uint64_t> progress,
                                          std::uint64_t models_told) const {
   WorkerHeartbeat beat;
   beat.slots = slots(session);
@@ -118,7 +135,8 @@ WorkerHeartbeat WorkerProfile::heartbeat(SessionId session, std::uint64_t queue_
   beat.queue_length = queue_length;
   beat.state = state();
   beat.why = why();
-  beat.progress = progress_;
+  beat.progress = progress;
+  beat.kv_cache_usage = kv_cache_usage_;
   if (models_told != models_version_) beat.models = models_;
   return beat;
 }

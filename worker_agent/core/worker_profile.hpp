@@ -7,6 +7,7 @@
 // What its configuration sets stands; the rest is what the model server told last.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,9 +35,12 @@ class WorkerProfile {
   [[nodiscard]] bool reconfigured(const AgentOptions& options);
 
   // From now on `draining`, whatever the model server's state.
-  void drain() { draining_ = true; }
-  // The model server has got something done.
-  void progressed() { ++progress_; }
+  void stop() { stopping_ = true; }
+  // `draining` until it is taken back. Whether that is new.
+  [[nodiscard]] bool set_drained(bool on);
+  // The model server has given something: a part, or a whole answer.
+  void progressed() { ++given_; }
+  void engine_told(const EngineTold& engine);
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] WorkerState state() const;
@@ -50,6 +54,10 @@ class WorkerProfile {
   [[nodiscard]] std::uint64_t slots() const { return slots_; }
   // That broker's share of them.
   [[nodiscard]] std::uint64_t slots(SessionId session) const;
+  // What the model server has got done so far: what it has given and, where it tells, what its
+  // engine has done besides. Never falls. Nothing where neither would show that it stands still.
+  // `given_tells`: the first would, as all that is in hand comes in parts.
+  [[nodiscard]] std::optional<std::uint64_t> progress(bool given_tells) const;
   // Rises with every change of models; never 0.
   [[nodiscard]] std::uint64_t models_version() const { return models_version_; }
 
@@ -58,6 +66,7 @@ class WorkerProfile {
                                            std::vector<BrokerId> active) const;
   // `models_told`: the models_version() that this broker knows; 0: none.
   [[nodiscard]] WorkerHeartbeat heartbeat(SessionId session, std::uint64_t queue_length,
+                                          std::optional<std::uint64_t> progress,
                                           std::uint64_t models_told) const;
 
  private:
@@ -71,7 +80,8 @@ class WorkerProfile {
   bool slots_are_set_;
   bool models_are_set_;
 
-  bool draining_ = false;
+  bool stopping_ = false;
+  bool drained_ = false;  // by an operator
   WorkerState server_state_ = WorkerState::starting;
   std::string server_why_;
   std::string trouble_;
@@ -82,7 +92,10 @@ class WorkerProfile {
   std::uint64_t slots_ = 0;
   std::vector<std::uint64_t> shares_;  // by session
   std::vector<std::uint64_t> grants_;  // by session: how often its share has changed
-  std::uint64_t progress_ = 0;         // parts and whole answers, for all brokers
+  std::uint64_t given_ = 0;            // parts and whole answers, for all brokers
+  std::uint64_t engine_done_ = 0;      // as the engine told last
+  bool engine_tells_ = false;
+  std::optional<double> kv_cache_usage_;
 };
 
 }  // namespace muster::agent

@@ -66,7 +66,16 @@ struct ServerStatus {
   friend bool operator==(const ServerStatus&, const ServerStatus&) = default;
 };
 
-using ServerEvent = std::variant<JobPart, JobDone, JobFailed, ServerStatus>;
+// What the server's engine tells of its own work, whenever it was asked; all of it absent where it
+// tells nothing any more.
+struct EngineLoad {
+  std::optional<std::uint64_t> progress;  // rises while it works; never less than before
+  std::optional<std::uint64_t> requests;  // that it has, waiting and running, whoever asked
+  std::optional<double> kv_cache_usage;   // 0 to 1
+  friend bool operator==(const EngineLoad&, const EngineLoad&) = default;
+};
+
+using ServerEvent = std::variant<JobPart, JobDone, JobFailed, ServerStatus, EngineLoad>;
 
 class ModelServer {
  public:

@@ -30,6 +30,7 @@ Result<std::unique_ptr<ModelServer>> make_openai_server(const ModelServerOptions
   }
   made.watch.health_interval = options.health_interval;
   made.watch.health_timeout = options.health_timeout;
+  made.watch.metrics = options.metrics;
   made.http.connect_timeout = options.connect_timeout;
   if (!options.ca_file.empty() && !std::ifstream{options.ca_file})
     return failure("the CA file " + options.ca_file + " can't be read: " + std::strerror(errno));

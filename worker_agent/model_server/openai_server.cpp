@@ -81,6 +81,7 @@ void OpenAiServer::run(Time now, std::vector<ServerEvent>& out) {
   ring_alarms(now, out);
   ask(now);
   tell_status(first, out);
+  if (auto load = watch_.take_engine_news()) out.emplace_back(*load);
 }
 
 void OpenAiServer::take(HttpEvent event, Time now, std::vector<ServerEvent>& out) {

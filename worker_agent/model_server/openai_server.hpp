@@ -22,6 +22,8 @@
 // In what a run() appends, a new ServerStatus stands before everything else: who passes it on in
 // that order says that the server is gone before it gives the request back that found it out.
 //
+// What the server's engine tells of its work stands behind everything else.
+//
 // The API key's file is looked at before each check and read again when it has changed; a failure
 // of that is told in ServerStatus::why, and the old key stays in use.
 

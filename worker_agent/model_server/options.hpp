@@ -19,6 +19,7 @@ struct ModelServerOptions {  // [server]
   Duration connect_timeout = std::chrono::seconds{2};
   Duration health_interval = std::chrono::seconds{2};
   Duration health_timeout = std::chrono::seconds{5};  // three in a row missed: unhealthy
+  bool metrics = true;                                // whether its /metrics is read
 };
 
 struct EchoOptions {  // [echo]

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::string_view health_path = "/health";
 constexpr std::string_view models_path = "/v1/models";
+constexpr std::string_view metrics_path = "/metrics";
 
 // The places where servers tell of slots and version, asked in this order until slots are told:
 // llama.cpp; SGLang, by its older and newer name; vLLM, which tells its version only.
@@ -43,7 +44,8 @@ bool is_success(std::uint64_t status) {
 ServerWatch::ServerWatch(Options options)
     : urls_(std::move(options.urls)),
       health_interval_(options.health_interval),
-      health_timeout_(options.health_timeout) {
+      health_timeout_(options.health_timeout),
+      metrics_(options.metrics) {
   CHECK(!urls_.empty(), "a server to watch has no address");
   status_.slots = slots_assumed;
   if (urls_.size() == 1) {
@@ -68,6 +70,8 @@ std::optional<std::string> ServerWatch::next_question(Time now) {
       return joined(url_, models_path);
     case Step::facts:
       return joined(url_, fact_paths[fact_]);
+    case Step::metrics:
+      return joined(url_, metrics_path);
   }
   return std::nullopt;
 }
@@ -84,6 +88,8 @@ void ServerWatch::answered(std::uint64_t status, std::string_view body, Time now
       return models_answered(status, body, now);
     case Step::facts:
       return facts_answered(status, body, now);
+    case Step::metrics:
+      return metrics_answered(status, body, now);
   }
 }
 
@@ -91,6 +97,7 @@ void ServerWatch::failed(const HttpEnd& end, Time now) {
   asking_ = false;
   // No file descriptor: that says nothing of the server.
   if (end.outcome == HttpOutcome::no_connection) return wait_for_next_check(now);
+  if (step_ == Step::metrics) return no_metrics(now);
   const bool lost = end.outcome == HttpOutcome::unreachable || end.outcome == HttpOutcome::closed;
   if (step_ == Step::probe) return probe_next(now);
   if (end.outcome == HttpOutcome::late) return unanswered(now);
@@ -100,8 +107,14 @@ void ServerWatch::failed(const HttpEnd& end, Time now) {
   down(http ? end.why : "what answers there does not speak HTTP/1.1: " + end.why, now);
 }
 
+Time ServerWatch::answer_due() const {
+  const Time due = asked_ + health_timeout_;
+  return step_ == Step::metrics ? std::min(due, round_began_ + health_interval_) : due;
+}
+
 void ServerWatch::timed_out(Time now) {
   asking_ = false;
+  if (step_ == Step::metrics) return metrics_unanswered(now);
   if (step_ == Step::probe) return probe_next(now);
   unanswered(now);
 }
@@ -138,9 +151,13 @@ std::optional<Time> ServerWatch::silent_since() const {
 bool ServerWatch::job_told(const ServerEvidence& evidence, Time now) {
   if (status_.state != WorkerState::ready || !evidence.suspect) return false;
   if (!evidence.gone) {
-    // A question under way is look enough; many jobs that are cut must not keep it from its answer.
-    if (!asking_) ask_at_once(Step::check, now);
-    return false;
+    // A question under way is look enough, but for that to the engine; many jobs that are cut must
+    // not keep it from its answer.
+    const bool look = asking_ && step_ != Step::metrics;
+    if (look) return false;
+    const bool was_asking = std::exchange(asking_, false);
+    ask_at_once(Step::check, now);
+    return was_asking;
   }
   const bool was_asking = std::exchange(asking_, false);
   if (evidence.status == 503) {
@@ -185,7 +202,7 @@ void ServerWatch::check_answered(std::uint64_t status, std::string_view body, Ti
 void ServerWatch::up(Time now) {
   if (std::exchange(facts_go_on_, false)) return ask_fact(now);
   if (status_.state == WorkerState::ready) job_lost_ = false;
-  if (status_.state == WorkerState::ready && now < models_due_) return wait_for_next_check(now);
+  if (status_.state == WorkerState::ready && now < models_due_) return ask_metrics(now);
   ask_at_once(Step::models, now);
 }
 
@@ -243,8 +260,49 @@ void ServerWatch::ready(Time now) {
   if (!models_note_.empty()) status_.why += "; " + models_note_;
   status_.trouble = models_note_;
   if (urls_.size() > 1) status_.why += "; it was found there, as no url is set";
+  ask_metrics(now);
+}
+
+// ---- what its engine tells ---------------------------------------------------------------------
+
+void ServerWatch::ask_metrics(Time now) {
+  const bool due = metrics_ && now >= metrics_due_ && now < round_began_ + health_interval_;
+  if (!due) return wait_for_next_check(now);
+  ask_at_once(Step::metrics, now);
+}
+
+void ServerWatch::metrics_answered(std::uint64_t status, std::string_view body, Time now) {
+  EngineMetrics metrics;
+  if (is_success(status)) metrics = read_engine_metrics(body);
+  if (!metrics.any()) return no_metrics(now);
+  engine_tells_ = true;
+  engine_progress_.take(metrics);
+  EngineLoad load{{}, metrics.requests, metrics.kv_cache_usage};
+  if (metrics.done) load.progress = engine_progress_.total();
+  engine_load_ = load;
+  engine_news_ = load;
   wait_for_next_check(now);
 }
+
+void ServerWatch::metrics_unanswered(Time now) {
+  if (!engine_tells_) return no_metrics(now);
+  if (engine_load_) engine_news_ = engine_load_ = EngineLoad{engine_load_->progress, {}, {}};
+  wait_for_next_check(now);
+}
+
+void ServerWatch::no_metrics(Time now) {
+  forget_engine();
+  metrics_due_ = now + metrics_retry;
+  wait_for_next_check(now);
+}
+
+void ServerWatch::forget_engine() {
+  if (std::exchange(engine_tells_, false)) engine_news_ = EngineLoad{};
+  engine_load_.reset();
+  metrics_due_ = {};
+}
+
+// ---- ends of a round ---------------------------------------------------------------------------
 
 void ServerWatch::down(const std::string& why, Time now) {
   status_.trouble.clear();
@@ -253,6 +311,7 @@ void ServerWatch::down(const std::string& why, Time now) {
                            : "no answer at " + url_ + ": " + why;
   health_path_ = true;  // what comes back may be another server
   facts_go_on_ = false;
+  forget_engine();
   wait_for_next_check(now);
 }
 
@@ -265,6 +324,7 @@ void ServerWatch::unavailable(std::string_view body, Time now) {
                 " (status 503)";
   health_path_ = true;
   facts_go_on_ = false;
+  forget_engine();
   wait_for_next_check(now);
 }
 

@@ -22,6 +22,13 @@
 // After three missed checks the server is taken for frozen: silent_since() tells the start of the
 // first of them, and who has heard nothing from it since then need not wait any longer.
 //
+// Between two checks of a server that is ready it is asked what its engine tells of its work
+// (engine_metrics.hpp): each time where it tells something, else each `metrics_retry`. That never
+// holds up a check: an answer that is not there when the next check is due is not waited for. And
+// it says nothing of the server's health. Where an engine has told and now does not answer, what it
+// has got done stands still, as it does in one that hangs; where it answers something else, it is
+// not known any more.
+//
 // Where there are several addresses to choose from, the first of them at which a server lists its
 // models (or loads, or asks for a key) is taken, for good; until then they are tried in turn.
 //
@@ -32,9 +39,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "protocol/time.hpp"
+#include "worker_agent/model_server/engine_metrics.hpp"
 #include "worker_agent/model_server/http_client.hpp"
 #include "worker_agent/model_server/model_server.hpp"
 #include "worker_agent/model_server/openai_job.hpp"
@@ -46,11 +55,13 @@ class ServerWatch {
   static constexpr std::size_t misses_max = 3;
   static constexpr std::uint64_t slots_assumed = 256;
   static constexpr Duration models_interval = std::chrono::seconds{30};
+  static constexpr Duration metrics_retry = std::chrono::seconds{30};
 
   struct Options {
     std::vector<std::string> urls;  // at least one; several: to be chosen from
     Duration health_interval = std::chrono::seconds{2};
     Duration health_timeout = std::chrono::seconds{5};
+    bool metrics = true;  // whether its engine is asked
   };
 
   explicit ServerWatch(Options options);
@@ -62,22 +73,26 @@ class ServerWatch {
   void failed(const HttpEnd& end, Time now);
   // REQUIRES: overdue(now).
   void timed_out(Time now);
-  [[nodiscard]] bool overdue(Time now) const { return asking_ && now >= asked_ + health_timeout_; }
+  [[nodiscard]] bool overdue(Time now) const { return asking_ && now >= answer_due(); }
 
   // What a job's end says of the server. True: the question under way, asked before, is void.
   [[nodiscard]] bool job_told(const ServerEvidence& evidence, Time now);
 
   // When the next question is due, or the one under way is overdue.
-  [[nodiscard]] Time next_deadline() const { return asking_ ? asked_ + health_timeout_ : next_; }
+  [[nodiscard]] Time next_deadline() const { return asking_ ? answer_due() : next_; }
 
   [[nodiscard]] const ServerStatus& status() const { return status_; }
   // Where requests go; empty while no server is found.
   [[nodiscard]] const std::string& url() const { return url_; }
+  // What the engine tells, where that is to be told since the last call.
+  [[nodiscard]] std::optional<EngineLoad> take_engine_news() {
+    return std::exchange(engine_news_, std::nullopt);
+  }
   // Set while the last three checks were missed: when the first of them began.
   [[nodiscard]] std::optional<Time> silent_since() const;
 
  private:
-  enum class Step : std::uint8_t { probe, check, models, facts };
+  enum class Step : std::uint8_t { probe, check, models, facts, metrics };
 
   void probe_answered(std::uint64_t status, std::string_view body, Time now);
   void probe_next(Time now);
@@ -87,6 +102,13 @@ class ServerWatch {
   void next_fact(Time now);
   void ask_fact(Time now);
 
+  void ask_metrics(Time now);
+  void metrics_answered(std::uint64_t status, std::string_view body, Time now);
+  void metrics_unanswered(Time now);
+  void no_metrics(Time now);
+  void forget_engine();
+
+  [[nodiscard]] Time answer_due() const;
   void unanswered(Time now);
   void missed(Time now);
   void up(Time now);
@@ -99,6 +121,7 @@ class ServerWatch {
   std::vector<std::string> urls_;
   Duration health_interval_;
   Duration health_timeout_;
+  bool metrics_;
 
   std::string url_;
   ServerStatus status_;
@@ -116,6 +139,11 @@ class ServerWatch {
   bool facts_go_on_ = false;   // ... once a check has been answered
   bool health_path_ = true;    // else /v1/models serves as the check
   Time models_due_{};
+  Time metrics_due_{};
+  bool engine_tells_ = false;  // it has told something, and has not answered otherwise since
+  EngineProgress engine_progress_;
+  std::optional<EngineLoad> engine_load_;  // as told last
+  std::optional<EngineLoad> engine_news_;
   bool job_lost_ = false;   // a job has told of the end, and no check since has found it ready
   std::size_t misses_ = 0;  // in a row
   std::array<Time, misses_max> missed_{};  // when the last of them began, oldest first

@@ -61,6 +61,9 @@ Event event_of(ServerStatus&& status) {
       status.state, std::move(status.why),    std::move(status.trouble), std::move(status.models),
       status.slots, std::move(status.version)};
 }
+Event event_of(const EngineLoad& load) {
+  return EngineTold{load.progress, load.requests, load.kv_cache_usage};
+}
 
 }  // namespace
 
@@ -92,6 +95,7 @@ Outcome AgentShell::dial(SessionId session) {
   auto& socket = sockets_[session.value];
   socket = std::make_unique<transport::DealerSocket>(context_, limits_from_broker);
   poller_.watch(*socket);
+  socket->watch_connection();
   return socket->connect(agent_.endpoint(session));
 }
 
@@ -135,7 +139,10 @@ bool AgentShell::read(SessionId session) {
 }
 
 void AgentShell::take_message(SessionId session) {
-  if (incoming_.header.empty() && incoming_.payload.empty()) return step(Connected{session});
+  if (incoming_.header.empty() && incoming_.payload.empty()) {
+    static_cast<void>(sockets_[session.value]->connection_broke());  // the one before
+    return step(Connected{session});
+  }
   auto decoded = decoder_.to_worker(incoming_.header, incoming_.payload);
   if (decoded) {
     step(BrokerSaid{session, std::move(decoded->message), std::move(incoming_.payload)});
@@ -175,6 +182,8 @@ void AgentShell::send_all() {
 
 // Whether the socket has taken all that there was to say.
 bool AgentShell::send(SessionId session) {
+  const bool something = agent_.next_message(session) != nullptr;
+  if (something && sockets_[session.value]->connection_broke()) step(Disconnected{session});
   while (const Outgoing* message = agent_.next_message(session)) {
     const auto sent =
         sockets_[session.value]->send(encode(message->message), message->payload.share());

@@ -228,6 +228,7 @@ ca_file = "ca"
 connect_timeout = "1s"
 health_interval = "3s"
 health_timeout = "4s"
+metrics = false
 [echo]
 model = "parrot"
 first_token = "10ms"
@@ -249,6 +250,7 @@ per_token = "20ms"
   EXPECT_EQ(loaded.server.connect_timeout, std::chrono::seconds{1});
   EXPECT_EQ(loaded.server.health_interval, std::chrono::seconds{3});
   EXPECT_EQ(loaded.server.health_timeout, std::chrono::seconds{4});
+  EXPECT_FALSE(loaded.server.metrics);
   EXPECT_EQ(loaded.echo.model, "parrot");
   EXPECT_EQ(loaded.echo.first_token, std::chrono::milliseconds{10});
   EXPECT_EQ(loaded.echo.per_token, std::chrono::milliseconds{20});

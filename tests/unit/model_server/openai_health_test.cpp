@@ -37,6 +37,7 @@ struct HealthBench {
     made.watch.urls = urls.empty() ? std::vector{server.url()} : std::move(urls);
     made.watch.health_interval = seconds{2};
     made.watch.health_timeout = health_timeout;
+    made.watch.metrics = false;  // openai_metrics_test.cpp
     made.http.connect_timeout = milliseconds{50};
     return made;
   }

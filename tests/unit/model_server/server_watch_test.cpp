@@ -15,7 +15,7 @@ constexpr const char* models_json = R"({"data":[{"id":"m"}]})";
 
 struct ServerWatchTest : testing::Test {
   explicit ServerWatchTest(std::vector<std::string> urls = {base})
-      : watch({std::move(urls), seconds{2}, seconds{5}}) {}
+      : watch({std::move(urls), seconds{2}, seconds{5}, false}) {}
 
   // The question that is due, without the server's address; empty: none is.
   std::string question() {
@@ -188,7 +188,7 @@ TEST_F(ServerWatchTest, AMissedCheckDoesNotCountAfterAnAnswer) {
 
 TEST_F(ServerWatchTest, TakesModelsForACheckWhereThereIsNoHealth) {
   for (const std::uint64_t status : {404u, 405u}) {
-    watch = ServerWatch{{{base}, seconds{2}, seconds{5}}};
+    watch = ServerWatch{{{base}, seconds{2}, seconds{5}, false}};
     ASSERT_EQ(question(), "/health");
     answer(status);
     ASSERT_EQ(question(), "/v1/models");
@@ -283,7 +283,7 @@ TEST_F(ServerWatchTest, IsReadyWhereChecksAreAnsweredAndNoOtherQuestionIs) {
 
 TEST_F(ServerWatchTest, IsNotReadyWhereItFreezesBeforeItHasToldItsSlots) {
   for (const bool was_ready : {false, true}) {
-    watch = ServerWatch{{{base}, seconds{2}, seconds{5}}};
+    watch = ServerWatch{{{base}, seconds{2}, seconds{5}, false}};
     if (was_ready) {
       come_up();
       next_check();
@@ -312,7 +312,7 @@ TEST_F(ServerWatchTest, IsNotReadyWhereItFreezesBeforeItHasToldItsSlots) {
 
 TEST_F(ServerWatchTest, AFactsQuestionWithoutAConnectionInTimeIsFollowedByACheck) {
   for (const bool loads : {false, true}) {
-    watch = ServerWatch{{{base}, seconds{2}, seconds{5}}};
+    watch = ServerWatch{{{base}, seconds{2}, seconds{5}, false}};
     ASSERT_EQ(question(), "/health");
     answer(200);
     ASSERT_EQ(question(), "/v1/models");
@@ -467,7 +467,7 @@ TEST_F(ServerSearchTest, TakesTheFirstThatAnswersLikeAModelServer) {
 
 TEST_F(ServerSearchTest, TakesOneThatLoadsOrAsksForAKey) {
   for (const std::uint64_t status : {503u, 401u, 403u}) {
-    watch = ServerWatch{{{"http://h:1", "http://h:2"}, seconds{2}, seconds{5}}};
+    watch = ServerWatch{{{"http://h:1", "http://h:2"}, seconds{2}, seconds{5}, false}};
     ASSERT_EQ(watch.next_question(now), "http://h:1/v1/models");
     answer(status);
     EXPECT_EQ(watch.url(), "http://h:1");

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <zmq.hpp>
 
@@ -47,6 +48,22 @@ struct Pair {
   std::string endpoint;
   std::optional<DealerSocket> dealer;
 };
+
+TEST(Socket, ADealerCanBeAskedWhetherItsConnectionBroke) {
+  Context context;
+  auto router = std::make_unique<RouterSocket>(context, RouterOptions{});
+  auto endpoint = router->bind(loopback);
+  ASSERT_TRUE(endpoint);
+  DealerSocket dealer(context, {});
+  dealer.watch_connection();
+  ASSERT_TRUE(dealer.connect(*endpoint));
+  Incoming first;
+  ASSERT_TRUE(receive_soon(dealer, first, router.get()));
+  EXPECT_FALSE(dealer.connection_broke());
+  router.reset();
+  EXPECT_TRUE(soon([&] { return dealer.connection_broke(); }));
+  EXPECT_FALSE(dealer.connection_broke()) << "told once";
+}
 
 TEST(Socket, TheFirstThingOnAConnectionIsAnEmptyFrameFromTheRouter) {
   Context context;
@@ -115,7 +132,7 @@ TEST(Socket, AConnectionThatIsMadeAnewIsAnotherPeer) {
 TEST(Socket, ADealerLearnsOfANewConnectionByItsEmptyFrame) {
   Context context;
   auto router = std::make_unique<RouterSocket>(context, RouterOptions{});
-  const auto endpoint = router->bind(loopback);
+  auto endpoint = router->bind(loopback);
   ASSERT_TRUE(endpoint.ok());
   DealerSocket dealer(context, {});
   ASSERT_TRUE(dealer.connect(endpoint.value()).ok());

@@ -5,6 +5,8 @@
 // - of each request CHUNKs count 0, 1, 2, ..., a FINAL tells their number, one FINAL or ERROR ends
 //   it and nothing comes after it but the answer to a CANCEL;
 // - each REQUEST that a broker gave and did not give up by dismissing is answered once all is over;
+// - a STATUS repeats the last PROBE's nonce, once, and tells of each REQUEST from before that PROBE
+//   which has not had its end before it;
 // - a worker that is stopped says DEREGISTER to each broker once, last of all, and ends;
 // - the model server is asked to stop only what runs, and never given an id twice.
 
@@ -35,15 +37,15 @@ class World {
         asked_(brokers),
         connected_(brokers, false) {}
 
-  // Returns how many jobs that took.
-  std::uint64_t run(int steps) {
+  // Returns how many jobs that took, and how many STATUS were said.
+  std::pair<std::uint64_t, std::uint64_t> run(int steps) {
     h_.step(server_is(WorkerState::ready, slots_));
     for (int i = 0; i < steps && !::testing::Test::HasFailure(); ++i) {
       act();
       observe();
     }
     finish();
-    return jobs_;
+    return {jobs_, statuses_};
   }
 
  private:
@@ -53,7 +55,7 @@ class World {
 
   void act() {
     const SessionId session = any_session();
-    switch (below(16)) {
+    switch (below(19)) {
       case 0:
         if (!connected_[session.value] || one_in(4)) connect(session);
         break;
@@ -88,6 +90,15 @@ class World {
       case 10:
         ask(session);
         break;
+      case 11:
+        probe(session);
+        break;
+      case 12:
+        if (connected_[session.value]) h_.hear(session, Drain{one_in(4)});
+        break;
+      case 13:
+        if (one_in(4)) disconnect(session);
+        break;
       default:
         work();
     }
@@ -96,8 +107,16 @@ class World {
 
   void connect(SessionId session) {
     connected_[session.value] = true;
+    probed_.erase(session);
     h_.step(Connected{session});
     answer_register();
+  }
+
+  void disconnect(SessionId session) {
+    connected_[session.value] = false;
+    probed_.erase(session);
+    registers_[session] = 0;
+    h_.step(Disconnected{session});
   }
 
   void answer_register() {
@@ -111,6 +130,7 @@ class World {
   void dismiss(SessionId session) {
     if (!connected_[session.value]) return;
     dismissed_.insert(session);
+    probed_.erase(session);
     registers_[session] = 0;
     h_.hear(session, Dismiss{ErrorCode::name_taken, "taken"});
     for (auto& [id, asked] : asked_[session.value])
@@ -145,6 +165,27 @@ class World {
     h_.hear(session, Cancel{WireId{it->first}});
   }
 
+  void probe(SessionId session) {
+    if (!connected_[session.value] || dismissed_.contains(session)) return;
+    Probed probed{++last_nonce_, {}};
+    for (const auto& [id, asked] : asked_[session.value])
+      if (!asked.dismissed && asked.ends == 0) probed.unanswered.push_back(BrokerId{id});
+    probed_[session] = probed;
+    h_.hear(session, Probe{probed.nonce});
+  }
+
+  void check(const Status& status, SessionId session) {
+    ASSERT_TRUE(probed_.contains(session)) << "a STATUS that no PROBE asked for";
+    const Probed probed = probed_.extract(session).mapped();
+    EXPECT_EQ(status.nonce, probed.nonce);
+    const auto& active = status.info.active;
+    for (const BrokerId id : probed.unanswered)
+      if (asked_[session.value].at(id.value).ends == 0) {
+        EXPECT_EQ(std::count(active.begin(), active.end(), id), 1) << "request " << id.value;
+      }
+    ++statuses_;
+  }
+
   void work() {
     if (running_.empty()) return;
     auto it = running_.begin();
@@ -171,6 +212,7 @@ class World {
       }
       if (const auto* reopen = std::get_if<ReopenSocket>(&action)) {
         connected_[reopen->session.value] = false;
+        probed_.erase(reopen->session);
         registers_[reopen->session] = 0;
         h_.writable[reopen->session.value] = true;
       }
@@ -185,6 +227,7 @@ class World {
     EXPECT_EQ(goodbyes_[said.to], 0u) << "said after DEREGISTER";
     if (std::holds_alternative<Deregister>(said.message)) ++goodbyes_[said.to];
     auto& asked = asked_[said.to.value];
+    if (const auto* status = std::get_if<Status>(&said.message)) check(*status, said.to);
     if (std::holds_alternative<Register>(said.message)) {
       ++registers_[said.to];
       dismissed_.erase(said.to);
@@ -247,6 +290,13 @@ class World {
   std::map<SessionId, std::uint64_t> registers_;
   std::set<SessionId> dismissed_;
   std::map<SessionId, std::uint64_t> goodbyes_;
+  struct Probed {
+    std::uint64_t nonce = 0;
+    std::vector<BrokerId> unanswered;
+  };
+  std::map<SessionId, Probed> probed_;
+  std::uint64_t last_nonce_ = 0;
+  std::uint64_t statuses_ = 0;
   struct Running {
     SessionId session;
     bool stream = false;
@@ -260,12 +310,16 @@ class World {
 
 TEST(AgentRandom, KeepsItsPromisesWhateverHappens) {
   std::uint64_t jobs = 0;
+  std::uint64_t statuses = 0;
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    jobs += World{seed, 1 + seed % 3}.run(500);
+    const auto [some, told] = World{seed, 1 + seed % 3}.run(700);
+    jobs += some;
+    statuses += told;
     if (HasFailure()) return;
   }
   EXPECT_GT(jobs, 5000u) << "chance has tried too little";
+  EXPECT_GT(statuses, 1000u) << "chance has tried too little";
 }
 
 }  // namespace

@@ -334,24 +334,6 @@ TEST(AgentRequests, WithoutItsBrokerARequestIsWorkedOnUpToItsOwnTimeout) {
   EXPECT_EQ(h.all_said<Error>()[0]->meta.reason, "running");
 }
 
-TEST(AgentRequests, ProgressCountsWhatTheServerGetsDone) {
-  Harness h{options_for(1)};
-  h.make_ready();
-  h.beating[0] = true;
-  const auto stream = h.ask(first, 1, true);
-  const auto whole = h.ask(first, 2);
-  h.part(*stream, "a");
-  h.part(*stream, "b");
-  h.advance(1s);
-  EXPECT_EQ(h.all_said<WorkerHeartbeat>().back()->progress, 2u);
-  h.advance(1s);
-  EXPECT_EQ(h.all_said<WorkerHeartbeat>().back()->progress, 2u)
-      << "it stands still with the server";
-  h.done(*whole);
-  h.advance(1s);
-  EXPECT_EQ(h.all_said<WorkerHeartbeat>().back()->progress, 3u);
-}
-
 TEST(AgentRequests, ServerChangesAreToldAtOnce) {
   Harness h{options_for(1)};
   h.make_ready();

@@ -6,8 +6,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
+#include "cutting_proxy.hpp"
 #include "test_broker.hpp"
 #include "worker_agent/model_server/echo_server.hpp"
 
@@ -192,6 +194,77 @@ TEST(AgentShell, ABrokerThatComesBackFindsTheWorkGoingOn) {
   EXPECT_EQ(broker->all<Register>()[0]->info.active, std::vector{BrokerId{broker_id_min}});
   ASSERT_TRUE(broker->until_end(broker_id_min));
   EXPECT_NE(answer_text(*broker, broker_id_min).find("word word"), std::string::npos);
+}
+
+TEST(AgentShell, IsProbedAndDrainedByItsBroker) {
+  transport::Context context;
+  TestBroker broker{context};
+  RunningAgent agent{context, options_for({broker.endpoint()}), echo(1h)};
+  const auto worker = broker.accept();
+  ASSERT_TRUE(broker.until_state(WorkerState::ready));
+  ask(broker, worker, broker_id_min, false, "never ends");
+  broker.say(worker, Probe{77});
+  ASSERT_TRUE(broker.until([&] { return !broker.all<Status>().empty(); }));
+  EXPECT_EQ(broker.all<Status>()[0]->nonce, 77u);
+  EXPECT_EQ(broker.all<Status>()[0]->info.active, std::vector{BrokerId{broker_id_min}});
+  broker.say(worker, Drain{true});
+  ASSERT_TRUE(broker.until_state(WorkerState::draining));
+  broker.say(worker, Drain{false});
+  ASSERT_TRUE(broker.until_state(WorkerState::ready));
+  EXPECT_FALSE(agent.ended());
+}
+
+// A model server that is well, and whose engine tells.
+class TellingServer : public EchoServer {
+ public:
+  TellingServer() : EchoServer(EchoOptions{}) {}
+  void run(Time now, std::vector<ServerEvent>& out) override {
+    EchoServer::run(now, out);
+    if (std::exchange(told_, true)) return;
+    out.emplace_back(EngineLoad{1234, 5, 0.75});
+  }
+
+ private:
+  bool told_ = false;
+};
+
+TEST(AgentShell, PassesOnWhatTheEngineTells) {
+  transport::Context context;
+  TestBroker broker{context};
+  RunningAgent agent{context, options_for({broker.endpoint()}), std::make_unique<TellingServer>()};
+  broker.accept();
+  ASSERT_TRUE(broker.until_state(WorkerState::ready));
+  EXPECT_EQ(broker.all<WorkerHeartbeat>().back()->progress, 1234u);
+  EXPECT_EQ(broker.all<WorkerHeartbeat>().back()->queue_length, 5u);
+  EXPECT_EQ(broker.all<WorkerHeartbeat>().back()->kv_cache_usage, 0.75);
+}
+
+// What is said on a connection that has been made anew, before the worker has registered on it, is
+// lost (docs/protocol.md, sections 1 and 6).
+TEST(AgentShell, OnAConnectionMadeAnewNothingIsSaidBeforeRegister) {
+  transport::Context context;
+  TestBroker broker{context};
+  CuttingProxy proxy{broker.endpoint()};
+  RunningAgent agent{context, options_for({proxy.endpoint()}), echo(1ms)};
+  auto worker = broker.accept(50ms, 1000);
+  ASSERT_TRUE(broker.until_state(WorkerState::ready));
+  std::string prompt;
+  for (int i = 0; i < 20'000; ++i)
+    prompt += "word ";
+  for (std::uint64_t i = 0; i < 8; ++i)
+    ask(broker, worker, broker_id_min + i, true, prompt);
+  for (int i = 0; i < 10; ++i) {
+    const std::size_t chunks = broker.all<Chunk>().size();
+    ASSERT_TRUE(broker.until([&] { return broker.all<Chunk>().size() > chunks + 20; }));
+    proxy.cut();
+    worker = broker.accept(50ms, 1000);
+    EXPECT_EQ(broker.all<Register>().back()->info.active.size(), 8u);
+  }
+  std::set<std::uint32_t> registered;
+  for (const Heard& one : broker.heard) {
+    if (std::holds_alternative<Register>(one.message)) registered.insert(one.from);
+    EXPECT_TRUE(registered.contains(one.from)) << "connection " << one.from;
+  }
 }
 
 TEST(AgentShell, ASilentBrokerIsDialledOnANewConnection) {
