@@ -80,8 +80,7 @@ std::optional<Value> args_of_json(std::string_view json) {
   if (json.empty()) return Value{Value::Map{}};
   const Json parsed = Json::parse(json, nullptr, false);
   if (!parsed.is_object()) return std::nullopt;
-  constexpr int levels =
-      15;  // the header's own array is the sixteenth (docs/protocol.md, section 2)
+  constexpr int levels = 15;  // and the header's own array (docs/protocol.md, section 2)
   return read(parsed, levels);
 }
 
