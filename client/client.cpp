@@ -45,6 +45,11 @@ RequestError overloaded() {
   return to_error(std::move(conclusion));
 }
 
+RequestError no_args(const std::string& query) {
+  return to_error({.kind = EndKind::invalid,
+                   .message = "the args of the query " + query + " are no JSON object"});
+}
+
 }  // namespace
 
 class Client::Impl {
@@ -73,11 +78,13 @@ class Client::Impl {
     put(Withdraw{ClientRequestId{static_cast<std::uint64_t>(handle)}});
   }
 
-  bool query(std::string&& name, Milliseconds timeout,
-             std::function<void(const QueryEnd&)>&& on_end) {
+  bool query(QuerySpec&& spec, std::function<void(const QueryEnd&)>&& on_end) {
     const std::uint64_t id = next_id_.fetch_add(1, std::memory_order_relaxed);
-    return put(
-        NewQuery{{ClientRequestId{id}, std::move(name), to_duration(timeout)}, std::move(on_end)});
+    auto args = args_of_json(spec.args);
+    NewQuery command{.sayable = args.has_value(), .on_end = std::move(on_end)};
+    command.ask = {ClientRequestId{id}, std::move(spec.name), to_duration(spec.timeout),
+                   std::move(args).value_or(Value{})};
+    return put(std::move(command));
   }
 
   [[nodiscard]] bool on_own_thread() const {
@@ -91,8 +98,9 @@ class Client::Impl {
     Callbacks callbacks;
   };
   struct NewQuery {
-    AskBroker ask;
-    OnQueryEnd on_end;
+    AskBroker ask{};
+    bool sayable = true;
+    OnQueryEnd on_end{};
   };
   using Command = std::variant<NewRequest, NewQuery, Withdraw, Stop>;
 
@@ -167,6 +175,10 @@ class Client::Impl {
   }
 
   void take(NewQuery&& command, Time now) {
+    if (!command.sayable) {
+      if (command.on_end) command.on_end({.error = no_args(command.ask.name)});
+      return;
+    }
     queries_.emplace(command.ask.id, std::move(command.on_end));
     step(std::move(command.ask), now);
   }
@@ -225,6 +237,12 @@ class Client::Impl {
              .status = action.meta.status,
              .type = action.meta.type,
              .worker = action.meta.worker});
+  }
+
+  void carry_out(SendsAgain&& action) {
+    const auto request = requests_.find(action.id);
+    CHECK(request != requests_.end(), "a request is sent again that nobody made");
+    if (request->second.on_retry) request->second.on_retry(action.why);
   }
 
   void carry_out(RequestEnded&& action) {
@@ -293,19 +311,27 @@ void Client::cancel(RequestHandle handle) {
   impl_->cancel(handle);
 }
 
+void Client::query(QuerySpec spec, std::function<void(const QueryEnd&)> on_end) {
+  impl_->query(std::move(spec), std::move(on_end));
+}
+
 void Client::query(std::string name, Milliseconds timeout,
                    std::function<void(const QueryEnd&)> on_end) {
-  impl_->query(std::move(name), timeout, std::move(on_end));
+  query({.name = std::move(name), .timeout = timeout}, std::move(on_end));
 }
 
 QueryEnd Client::query(std::string name, Milliseconds timeout) {
+  return query({.name = std::move(name), .timeout = timeout});
+}
+
+QueryEnd Client::query(QuerySpec spec) {
   if (impl_->on_own_thread()) {
     return {.error = to_error({.kind = EndKind::invalid,
                                .message = "a callback can't wait for the answer to a query"})};
   }
   std::promise<QueryEnd> promise;
   const bool taken =
-      impl_->query(std::move(name), timeout, [&](const QueryEnd& end) { promise.set_value(end); });
+      impl_->query(std::move(spec), [&](const QueryEnd& end) { promise.set_value(end); });
   if (!taken) {
     return {.error = to_error({.kind = EndKind::cancelled, .message = "the client is closing"})};
   }

@@ -63,6 +63,7 @@ CoreOptions core_options(const ClientOptions& options) {
   core.heartbeat_interval = to_duration(std::max(options.heartbeat_interval, Milliseconds{10}));
   core.heartbeat_liveness = std::max(options.heartbeat_liveness, std::uint32_t{1});
   core.outstanding_max = options.outstanding_max;
+  core.retry_bytes_max = options.retry_bytes_max;
   return core;
 }
 

@@ -3,6 +3,7 @@
 // Between the public words of the library (muster/client.hpp, which knows nothing of the protocol's
 // types) and those of its core.
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,9 @@ namespace muster::client {
 
 // Empty where the conclusion is an answer.
 [[nodiscard]] RequestError to_error(Conclusion&& conclusion, std::string body = {});
+
+// A query's args out of JSON text: nothing where that is no object, or nested too deep to be said.
+[[nodiscard]] std::optional<Value> args_of_json(std::string_view json);
 
 // A query's result as JSON text: keys in the broker's order, bytes that are no UTF-8 replaced.
 [[nodiscard]] std::string to_json(const Value& value);

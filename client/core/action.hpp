@@ -29,11 +29,18 @@ struct PartArrived {
   Payload bytes;
 };
 
+// A request is to be sent again. `why` is one sentence.
+struct SendsAgain {
+  ClientRequestId id;
+  std::string why;
+};
+
 enum class EndKind : std::uint8_t {
   answered,
   from_broker,      // `code` says what
   timed_out,        // the core's own deadline
-  connection_lost,  // it had been sent, and its connection, or its answer on the way, is lost
+  connection_lost,  // it had been sent, and its connection, or its answer on the way, is lost; and
+                    // it may not be sent again, or no other connection stood until its deadline
   unreachable,      // no connection stood until its deadline; or it leads to a broker's backend
   cancelled,
   overloaded,  // outstanding_max
@@ -73,6 +80,6 @@ struct QueryEnded {
   Value result;
 };
 
-using Action = std::variant<Send, Reopen, PartArrived, RequestEnded, QueryEnded>;
+using Action = std::variant<Send, Reopen, PartArrived, SendsAgain, RequestEnded, QueryEnded>;
 
 }  // namespace muster::client

@@ -1,6 +1,7 @@
 #include "client/core/client_core.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "protocol/check.hpp"
 
@@ -26,26 +27,10 @@ std::string in_words(Duration d) {
   return ms % 1000 == 0 ? std::to_string(ms / 1000) + " s" : std::to_string(ms) + " ms";
 }
 
-WireId wire_id(ClientRequestId id) {
-  return {id.value};
-}
-
-// No encoded header of this message is longer. Exact enough to spare nearly every message being
-// encoded twice.
-std::size_t header_bytes_bound(const FromClient& message) {
-  constexpr std::size_t fixed = 512;  // the array, all keys and numbers of `opts`
-  constexpr std::size_t item = 10;    // what msgpack puts before a string, twice; or a number
-  const auto* request = std::get_if<Request>(&message);
-  if (request == nullptr) return fixed;
-  const RequestOptions& options = request->options;
-  std::size_t sum = fixed + request->model.size() + options.path.size() + options.type.size() +
-                    options.request_id.size() + options.trace.size() + options.session.size() +
-                    options.tenant.size() + item * options.prefix.size();
-  for (const StringMap* map : {&options.headers, &options.require}) {
-    for (const auto& [key, value] : *map)
-      sum += item + key.size() + value.size();
-  }
-  return sum;
+// A query that only reads may be carried out twice (docs/protocol.md, section 9).
+bool only_reads(std::string_view query) {
+  constexpr std::array<std::string_view, 5> names{"models", "workers", "stats", "why", "refresh"};
+  return std::find(names.begin(), names.end(), query) != names.end();
 }
 
 std::string too_long(std::string_view what, std::size_t bytes, std::uint64_t max) {
@@ -85,7 +70,8 @@ Duration ClientCore::beat() const {
 void ClientCore::on(Ask&& event, Time now, Actions& out) {
   const ClientRequestId id{event.request.id.value};
   const auto timeout = event.request.options.timeout;
-  Outstanding entry{.time = timeout.value_or(options_.request_timeout),
+  Outstanding entry{.repeatable = event.request.options.retry,
+                    .time = timeout.value_or(options_.request_timeout),
                     .tell_time = timeout.has_value(),
                     .stream = event.request.options.stream,
                     .message = std::move(event.request),
@@ -94,13 +80,16 @@ void ClientCore::on(Ask&& event, Time now, Actions& out) {
 }
 
 void ClientCore::on(AskBroker&& event, Time now, Actions& out) {
-  Outstanding entry{.query = true,
-                    .time = event.timeout,
-                    .message = Query{wire_id(event.id), std::move(event.name), Value::Map{}}};
+  Outstanding entry{
+      .query = true,
+      .repeatable = only_reads(event.name),
+      .time = event.timeout,
+      .message = Query{WireId{event.id.value}, std::move(event.name), std::move(event.args)}};
   admit(event.id, std::move(entry), now, out);
 }
 
 void ClientCore::admit(ClientRequestId id, Outstanding&& entry, Time now, Actions& out) {
+  CHECK(id.value < first_repeat, "a client's request id is too large");
   const bool first = outstanding_.empty();
   entry.time = std::min(entry.time, duration_max);
   entry.due = now + entry.time;
@@ -143,7 +132,7 @@ std::optional<Conclusion> ClientCore::refusal(const Outstanding& entry) const {
 void ClientCore::on(Withdraw&& event, Time, Actions& out) {
   const auto entry = outstanding_.find(event.id);
   if (entry == outstanding_.end()) return;
-  if (entry->second.sent && !entry->second.query) cancel_at_broker(event.id, out);
+  cancel_at_broker(event.id, entry->second, out);
   end(entry, conclude(EndKind::cancelled, "the request was cancelled"), out);
 }
 
@@ -151,7 +140,7 @@ void ClientCore::on(Stop&&, Time, Actions& out) {
   stopped_ = true;
   while (!outstanding_.empty()) {
     const auto entry = outstanding_.begin();
-    if (entry->second.sent && !entry->second.query) cancel_at_broker(entry->first, out);
+    cancel_at_broker(entry->first, entry->second, out);
     end(entry, conclude(EndKind::cancelled, "the client is closing"), out);
   }
 }
@@ -161,7 +150,7 @@ void ClientCore::on(Stop&&, Time, Actions& out) {
 void ClientCore::send_unsent(Time now, Actions& out) {
   retry_at_ = time_never;
   while (!cancels_.empty()) {
-    cancel_at_broker(cancels_.front(), out);
+    out.emplace_back(Send{Cancel{cancels_.front()}, {}});
     cancels_.pop_front();
   }
   std::size_t burst = 0;
@@ -186,36 +175,42 @@ void ClientCore::send(ClientRequestId id, Outstanding& entry, Time now, Actions&
     // What is over by now ends at the Tick of this turn; the broker takes no timeout of 0.
     const Duration left = std::max<Duration>(entry.due - now, std::chrono::milliseconds{1});
     if (entry.tell_time) request->options.timeout = left;
+    request->id = wire_id(id, entry);
     set_deadline(id, entry, entry.due + beat());
+  } else {
+    std::get<Query>(entry.message).id = wire_id(id, entry);
   }
-  entry.sent = true;
-  ++sent_count_;
-  unsent_.erase(id);
-  out.emplace_back(Send{std::move(entry.message), std::move(entry.body)});
+  enter(Stage::sent, id, entry);
+  if (keep(entry)) {
+    out.emplace_back(Send{entry.message, entry.body.share()});
+  } else {
+    out.emplace_back(Send{std::move(entry.message), std::move(entry.body)});
+  }
 }
 
-void ClientCore::cancel_at_broker(ClientRequestId id, Actions& out) {
-  out.emplace_back(Send{Cancel{wire_id(id)}, {}});
+// Where the broker has it in hand. A query has no CANCEL: it is answered at once.
+void ClientCore::cancel_at_broker(ClientRequestId id, const Outstanding& entry, Actions& out) {
+  if (entry.query || entry.stage != Stage::sent) return;
+  out.emplace_back(Send{Cancel{wire_id(id, entry)}, {}});
 }
 
 void ClientCore::on(NotSent&& event, Time now, Actions&) {
   if (std::holds_alternative<ClientHeartbeat>(event.message)) return;  // the next one will do
   if (const auto* cancel = std::get_if<Cancel>(&event.message)) {
     if (cancels_.size() >= options_.outstanding_max) cancels_.pop_front();
-    cancels_.emplace_back(ClientRequestId{cancel->id.value});
+    cancels_.push_back(cancel->id);
     return pause_sending(now);
   }
   const auto* request = std::get_if<Request>(&event.message);
   const WireId id = request != nullptr ? request->id : std::get<Query>(event.message).id;
-  const auto entry = outstanding_.find(ClientRequestId{id.value});
-  if (entry == outstanding_.end() || !entry->second.sent) return;
+  const auto entry = find(id);
+  if (entry == outstanding_.end() || entry->second.stage != Stage::sent) return;
   Outstanding& back = entry->second;
-  back.sent = false;
-  --sent_count_;
+  count_out(back);
+  enter(Stage::unsent, entry->first, back);
   back.message = std::move(event.message);
   back.body = std::move(event.payload);
   set_deadline(entry->first, back, back.due);
-  unsent_.insert(entry->first);
   pause_sending(now);
 }
 
@@ -224,6 +219,24 @@ void ClientCore::pause_sending(Time now) {
   if (retry_at_ != time_never && retry_at_ > now) return;
   retry_pause_ = std::clamp(retry_pause_ * 2, retry_pause_min, retry_pause_max);
   retry_at_ = now + retry_pause_;
+}
+
+// No encoded header of this message is longer. Exact enough to spare nearly every message being
+// encoded twice.
+std::size_t ClientCore::header_bytes_bound(const FromClient& message) {
+  constexpr std::size_t fixed = 512;  // the array, all keys and numbers of `opts`
+  constexpr std::size_t item = 10;    // what msgpack puts before a string, twice; or a number
+  const auto* request = std::get_if<Request>(&message);
+  if (request == nullptr) return fixed + encode(message).size();  // args are of any length
+  const RequestOptions& options = request->options;
+  std::size_t sum = fixed + request->model.size() + options.path.size() + options.type.size() +
+                    options.request_id.size() + options.trace.size() + options.session.size() +
+                    options.tenant.size() + item * options.prefix.size();
+  for (const StringMap* map : {&options.headers, &options.require}) {
+    for (const auto& [key, value] : *map)
+      sum += item + key.size() + value.size();
+  }
+  return sum;
 }
 
 std::optional<std::string> ClientCore::over_limits(const Outstanding& entry) const {
@@ -255,8 +268,8 @@ std::optional<std::string> ClientCore::over_limits(const Outstanding& entry) con
 void ClientCore::on(ConnectionNew&&, Time now, Actions& out) {
   // A request may have slipped onto the new connection before this word of it was read: its CANCEL
   // spares a worker the work. A broker ignores one that it doesn't know (section 4).
-  lose_sent("the connection to the broker at " + options_.broker + " was lost and made anew", true,
-            out);
+  lose_connection("the connection to the broker at " + options_.broker + " was lost and made anew",
+                  true, now, out);
   connected_ = true;
   ever_connected_ = true;
   at_backend_ = false;
@@ -284,9 +297,9 @@ void ClientCore::on(Tick&&, Time now, Actions& out) {
 
   end_late(now, out);
   if (waiting() && now - silent_since_ >= options_.expiry()) {
-    lose_sent("the broker at " + options_.broker + " has said nothing for " +
-                  in_words(options_.expiry()) + ", so it is taken for dead",
-              false, out);
+    lose_connection("the broker at " + options_.broker + " has said nothing for " +
+                        in_words(options_.expiry()) + ", so it is taken for dead",
+                    false, now, out);
     connected_ = false;
     cancels_.clear();
     retry_at_ = time_never;
@@ -307,14 +320,15 @@ void ClientCore::heartbeat(Time now, Actions& out) {
 void ClientCore::end_late(Time now, Actions& out) {
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     const auto entry = outstanding_.find(deadlines_.begin()->second);
-    if (entry->second.sent && !entry->second.query) cancel_at_broker(entry->first, out);
+    cancel_at_broker(entry->first, entry->second, out);
     end(entry, lateness(entry->second), out);
   }
 }
 
 Conclusion ClientCore::lateness(const Outstanding& entry) const {
+  if (entry.stage == Stage::parked) return entry.broker_said;
   const std::string within = " within " + in_words(entry.time);
-  if (entry.sent) {
+  if (entry.stage == Stage::sent) {
     return conclude(EndKind::timed_out, "the broker at " + options_.broker +
                                             " did not bring the answer to its end" + within);
   }
@@ -323,21 +337,12 @@ Conclusion ClientCore::lateness(const Outstanding& entry) const {
                     "the connection to the broker at " + options_.broker + " took nothing" + within,
                     true);
   }
-  return conclude(EndKind::unreachable,
+  // Whether it was carried out before is not known.
+  return conclude(entry.repeats > 0 ? EndKind::connection_lost : EndKind::unreachable,
                   ever_connected_ ? "the connection to the broker at " + options_.broker +
                                         " was lost and did not come back" + within
                                   : "no broker answered at " + options_.broker + within,
                   true);
-}
-
-void ClientCore::lose_sent(const std::string& why, bool cancel, Actions& out) {
-  if (sent_count_ == 0) return;
-  for (auto next = outstanding_.begin(); next != outstanding_.end();) {
-    const auto entry = next++;
-    if (!entry->second.sent) continue;
-    if (cancel && !entry->second.query) cancel_at_broker(entry->first, out);
-    end(entry, conclude(EndKind::connection_lost, why, true), out);
-  }
 }
 
 // ---- ends -------------------------------------------------------------------------------------
@@ -361,12 +366,39 @@ void ClientCore::end(Table::iterator entry, const Conclusion& how, Actions& out)
 
 void ClientCore::forget(Table::iterator entry) {
   deadlines_.erase({entry->second.deadline, entry->first});
-  if (entry->second.sent) {
-    --sent_count_;
-  } else {
-    unsent_.erase(entry->first);
-  }
+  count_out(entry->second);
+  leave(entry->first, entry->second);
   outstanding_.erase(entry);
+}
+
+void ClientCore::enter(Stage stage, ClientRequestId id, Outstanding& entry) {
+  leave(id, entry);
+  entry.stage = stage;
+  switch (stage) {
+    case Stage::unsent:
+      unsent_.insert(id);
+      return;
+    case Stage::sent:
+      ++sent_count_;
+      return;
+    case Stage::parked:
+      ++parked_count_;
+      return;
+  }
+}
+
+void ClientCore::leave(ClientRequestId id, const Outstanding& entry) {
+  switch (entry.stage) {
+    case Stage::unsent:
+      unsent_.erase(id);
+      return;
+    case Stage::sent:
+      --sent_count_;
+      return;
+    case Stage::parked:
+      --parked_count_;
+      return;
+  }
 }
 
 void ClientCore::set_deadline(ClientRequestId id, Outstanding& entry, Time deadline) {

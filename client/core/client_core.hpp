@@ -7,18 +7,30 @@
 //
 // The idea. A request is *unsent* until a connection is known to stand and the socket has taken it,
 // then *sent*. The empty first frame of a connection (docs/protocol.md, section 1) is the one
-// moment that divides the two: what had been sent went to a connection that is no more and ends
-// with `connection_lost`; what was unsent is sent now. Nothing is ever sent twice, so whether to
-// ask again is the caller's choice.
+// moment that divides the two: what had been sent went to a connection that is no more, and no
+// answer to it will come; what was unsent is sent now.
+//
+// Sent again. Of what was sent on a connection that is no more, that becomes unsent which may be
+// carried out twice and of whose answer nothing has come: a request with `retry`, and a query that
+// only reads. All else ends with `connection_lost`. What is sent again has an id of its own on the
+// wire, so that no late word for the former can be taken for it, and goes after a CANCEL for the
+// former where that may have slipped onto the new connection. It is sent again twice at most, and
+// its deadline stands. For that, a request is kept while it is sent and no part of its answer has
+// come: body and header, retry_bytes_max together; what finds no room is not sent again.
+//
+// A broker that stops answers SHUTTING_DOWN. What might be sent again is then *parked*: when there
+// is another connection within the expiry time and an interval, or this one is found dead, it is
+// sent again; otherwise it ends as the broker said.
 //
 // Deadlines. A request's time is counted from its Ask. The broker is told what is left of it when
 // the request is sent, and the core then waits one heartbeat interval longer, so that the broker's
-// own WORKER_TIMEOUT, which knows the reason, normally comes first.
+// own WORKER_TIMEOUT, which knows the reason, normally comes first. The times until a part are
+// the broker's matter, and counted anew by each.
 //
 // Liveness (section 7). While anything is outstanding the core heartbeats, and the broker answers
-// each. A broker that has something of ours in hand, or whose socket takes nothing, and from which
-// nothing has come for the expiry time is taken for dead. A time in which this process itself stood
-// still does not count.
+// each, and may send others unasked. A broker that has something of ours in hand, or has told that
+// it stops, or whose socket takes nothing, and from which nothing has come for the expiry time is
+// taken for dead. A time in which this process itself stood still does not count.
 //
 // What the broker may not say is dropped and counted: words for an id that is not outstanding
 // (normal after a cancel), for one not sent yet, or of the wrong kind. A CHUNK or FINAL out of its
@@ -32,8 +44,9 @@
 // asked until there is a new connection: waiting would not help.
 //
 // Bounds: outstanding_max requests and queries; as many CANCELs that wait for room in the socket,
-// the oldest let go beyond. All operations are O(log outstanding); ConnectionNew, Stop and the
-// sending after a time without connection are linear.
+// the oldest let go beyond; retry_bytes_max of what is kept. All operations are
+// O(log outstanding); ConnectionNew, a broker's death, Stop and the sending after a time without
+// connection are linear.
 
 #include <array>
 #include <cstdint>
@@ -72,24 +85,41 @@ class ClientCore {
 
   [[nodiscard]] std::size_t outstanding() const { return outstanding_.size(); }
 
+  // Of what is sent and kept for being sent again.
+  [[nodiscard]] std::uint64_t kept_bytes() const { return kept_bytes_; }
+
   // Whether nothing is outstanding and no CANCEL waits for room in the socket.
   [[nodiscard]] bool idle() const { return outstanding_.empty() && cancels_.empty(); }
 
  private:
+  enum class Stage : std::uint8_t {
+    unsent,
+    sent,
+    parked,  // the broker stops, and has said so in place of an answer
+  };
   struct Outstanding {
     bool query = false;
-    bool sent = false;
-    Duration time{};         // what it was given
-    Time due{};              // when that is over
-    Time deadline{};         // when the core ends it: `due`, and later once a request is sent
-    bool tell_time = false;  // whether the broker is told what is left of the time
+    bool repeatable = false;  // may be carried out twice
+    Stage stage = Stage::unsent;
+    std::uint64_t repeats = 0;  // how often it is sent again: a part of its id on the wire
+    Duration time{};            // what it was given
+    Time due{};                 // when that is over
+    Time deadline{};            // when the core ends it: `due`, and later once a request is sent
+    bool tell_time = false;     // whether the broker is told what is left of the time
     bool stream = false;
     std::uint64_t next_seq = 0;
-    FromClient message{};  // while unsent
-    Payload body{};        // likewise
+    FromClient message{};      // while unsent, and where kept
+    Payload body{};            // likewise
+    std::uint64_t kept = 0;    // while sent, or parked: how many bytes these are; 0: not kept
+    Conclusion broker_said{};  // parked only
   };
   using Table = std::map<ClientRequestId, Outstanding>;
   using Actions = std::vector<Action>;
+
+  // On the wire an id has in its two highest bits how often it is sent again.
+  static constexpr int repeat_shift = 62;
+  static constexpr std::uint64_t first_repeat = std::uint64_t{1} << repeat_shift;
+  static constexpr std::uint64_t repeats_max = 2;
 
   void on(Ask&& event, Time now, Actions& out);
   void on(AskBroker&& event, Time now, Actions& out);
@@ -110,12 +140,18 @@ class ClientCore {
 
   void admit(ClientRequestId id, Outstanding&& entry, Time now, Actions& out);
   [[nodiscard]] std::optional<Conclusion> refusal(const Outstanding& entry) const;
+  [[nodiscard]] static WireId wire_id(ClientRequestId id, const Outstanding& entry);
+  [[nodiscard]] Table::iterator find(WireId id);
   [[nodiscard]] Table::iterator find_sent(WireId id);
   [[nodiscard]] Table::iterator find_sent(WireId id, bool query);
   void set_deadline(ClientRequestId id, Outstanding& entry, Time deadline);
   void send_unsent(Time now, Actions& out);
   void send(ClientRequestId id, Outstanding& entry, Time now, Actions& out);
-  void cancel_at_broker(ClientRequestId id, Actions& out);
+  [[nodiscard]] static std::size_t header_bytes_bound(const FromClient& message);
+  [[nodiscard]] bool keep(Outstanding& entry);
+  void count_out(Outstanding& entry);
+  void let_go(Outstanding& entry);
+  void cancel_at_broker(ClientRequestId id, const Outstanding& entry, Actions& out);
   [[nodiscard]] std::optional<std::string> over_limits(const Outstanding& entry) const;
   [[nodiscard]] Conclusion lateness(const Outstanding& entry) const;
   void end_unreadable(Table::iterator entry, const Fault& fault, Actions& out);
@@ -128,13 +164,19 @@ class ClientCore {
   void end_query(Table::iterator entry, Conclusion conclusion, Value result, Actions& out);
   void end(Table::iterator entry, const Conclusion& conclusion, Actions& out);
   void forget(Table::iterator entry);
-  void lose_sent(const std::string& why, bool cancel, Actions& out);
+  void enter(Stage stage, ClientRequestId id, Outstanding& entry);
+  void leave(ClientRequestId id, const Outstanding& entry);
+  void lose_connection(const std::string& why, bool cancel, Time now, Actions& out);
+  void take_back(ClientRequestId id, Outstanding& entry);
+  void park(Table::iterator entry, Conclusion&& said, Time now, Actions& out);
   void end_late(Time now, Actions& out);
   void heartbeat(Time now, Actions& out);
   void pause_sending(Time now);
 
   // Whether it is the broker's turn to do something.
-  [[nodiscard]] bool waiting() const { return sent_count_ > 0 || retry_at_ != time_never; }
+  [[nodiscard]] bool waiting() const {
+    return sent_count_ + parked_count_ > 0 || retry_at_ != time_never;
+  }
   [[nodiscard]] Duration beat() const;
 
   CoreOptions options_;
@@ -145,8 +187,10 @@ class ClientCore {
   Table outstanding_;
   std::set<std::pair<Time, ClientRequestId>> deadlines_;  // of all outstanding
   std::set<ClientRequestId> unsent_;                      // in the order of asking
-  std::deque<ClientRequestId> cancels_;                   // CANCELs that found no room
+  std::deque<WireId> cancels_;                            // CANCELs that found no room
   std::size_t sent_count_ = 0;
+  std::size_t parked_count_ = 0;
+  std::uint64_t kept_bytes_ = 0;
 
   bool connected_ = false;
   bool ever_connected_ = false;

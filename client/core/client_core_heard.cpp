@@ -29,12 +29,12 @@ void ClientCore::on(BrokerSaid&& event, Time now, Actions& out) {
 
 // The request or query that a message is for; nothing, counted, where there is none.
 ClientCore::Table::iterator ClientCore::find_sent(WireId id) {
-  const auto entry = outstanding_.find(ClientRequestId{id.value});
+  const auto entry = find(id);
   if (entry == outstanding_.end()) {
     ++dropped_.unknown_id;
     return entry;
   }
-  if (entry->second.sent) return entry;
+  if (entry->second.stage == Stage::sent) return entry;
   ++dropped_.unfitting;
   return outstanding_.end();
 }
@@ -50,14 +50,14 @@ void ClientCore::heard(Chunk&& message, Payload&& payload, Time, Actions& out) {
   const auto entry = find_sent(message.id, false);
   if (entry == outstanding_.end()) return;
   if (!entry->second.stream) {
-    cancel_at_broker(entry->first, out);
+    cancel_at_broker(entry->first, entry->second, out);
     return break_stream(entry, "the answer came in parts, which was not asked for", out);
   }
   if (message.seq != entry->second.next_seq) {
-    cancel_at_broker(entry->first, out);
+    cancel_at_broker(entry->first, entry->second, out);
     return break_stream(entry, out_of_turn(entry->second, message.seq), out);
   }
-  ++entry->second.next_seq;
+  if (entry->second.next_seq++ == 0) let_go(entry->second);
   out.emplace_back(
       PartArrived{entry->first, message.seq, std::move(message.meta), std::move(payload)});
 }
@@ -71,7 +71,7 @@ void ClientCore::heard(Final&& message, Payload&& payload, Time, Actions& out) {
   end_request(entry, {}, std::move(message.meta), std::move(payload), out);
 }
 
-void ClientCore::heard(Error&& message, Payload&& payload, Time, Actions& out) {
+void ClientCore::heard(Error&& message, Payload&& payload, Time now, Actions& out) {
   if (message.meta.duplicate) {  // it alone ends nothing (section 4)
     ++dropped_.duplicates;
     return;
@@ -80,6 +80,8 @@ void ClientCore::heard(Error&& message, Payload&& payload, Time, Actions& out) {
   if (entry == outstanding_.end()) return;
   Conclusion said{EndKind::from_broker, message.code, std::move(message.message),
                   std::move(message.meta)};
+  const bool stops = said.code == ErrorCode::shutting_down && said.meta.retryable;
+  if (stops && entry->second.kept > 0) return park(entry, std::move(said), now, out);
   if (entry->second.query) return end_query(entry, std::move(said), {}, out);
   end_request(entry, std::move(said), {}, std::move(payload), out);
 }
@@ -127,7 +129,7 @@ void ClientCore::end_unreadable(Table::iterator entry, const Fault& fault, Actio
     const std::string sentence = "the broker's answer can't be read: " + why;
     return end_query(entry, conclude(EndKind::connection_lost, sentence), {}, out);
   }
-  if (fault.type == chunk_type) cancel_at_broker(entry->first, out);
+  if (fault.type == chunk_type) cancel_at_broker(entry->first, entry->second, out);
   const char* what = fault.type == chunk_type ? "a part" : "the end";
   break_stream(entry, std::string{what} + " of the answer can't be read: " + why, out);
 }

@@ -15,7 +15,7 @@ namespace muster::client {
 
 // A request. Its id is chosen by the caller: ids count up and are never used twice, so that a late
 // word for one that has ended can't be taken for another's. `request.options.timeout` is counted
-// from this event on.
+// from this event on. REQUIRES: an id below 2^62.
 struct Ask {
   Request request;
   Payload body;
@@ -26,6 +26,7 @@ struct AskBroker {
   ClientRequestId id;
   std::string name;
   Duration timeout{};
+  Value args = Value::Map{};
 };
 
 // Ends a request or query with `cancelled`. An id that has ended, or never was, is ignored.

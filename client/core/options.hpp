@@ -21,6 +21,10 @@ struct CoreOptions {
 
   std::uint64_t outstanding_max = 10000;  // requests and queries; beyond: `overloaded`
 
+  // What requests are kept for being sent again, in bytes, all together. One that is beyond when it
+  // is sent is not kept, and so never sent again.
+  std::uint64_t retry_bytes_max = std::uint64_t{256} * 1024 * 1024;
+
   // For a request that names no time of its own. The broker has a default too: whichever is
   // shorter ends the request.
   Duration request_timeout = std::chrono::minutes{10};

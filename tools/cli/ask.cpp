@@ -31,6 +31,7 @@ struct Piece {
   std::string worker{};
   bool last = false;
   client::RequestError error{};
+  std::string again{};  // no part: why it is asked again
 };
 
 class Conversation {
@@ -89,6 +90,10 @@ class Conversation {
                                                         .worker = std::string{end.worker},
                                                         .last = true,
                                                         .error = end.error});
+                                         },
+                                     .on_retry =
+                                         [pieces = pieces_](std::string_view why) {
+                                           pieces->put({.again = std::string{why}});
                                          }});
   }
 
@@ -100,6 +105,9 @@ class Conversation {
   }
 
   void take(const Piece& piece) {
+    if (!piece.again.empty()) {
+      return complain(piece.again + "; the question is asked again as soon as a broker is there");
+    }
     if (worker_.empty()) worker_ = piece.worker;
     output_.add(reader_.take(piece.bytes, piece.status, piece.type));
     if (!piece.last) return;
@@ -185,12 +193,11 @@ ExitCode run(AskOptions options) {
   // Whoever can't reach a broker wants to know it long before the request's own time is over; and
   // only the broker knows which model is meant where none is named.
   const auto patience = std::min(options.broker.timeout.value_or(query_timeout), query_timeout);
-  const client::QueryEnd models =
-      ask_broker(client, options.broker.endpoint, "models", patience, interrupt);
+  const client::QueryEnd models = ask_broker(client, options.broker.endpoint,
+                                             {.name = "models", .timeout = patience}, interrupt);
   const bool refused = models.error.kind == client::ErrorKind::from_broker;
   if (models.error && !(refused && !options.model.empty())) {
-    if (models.error.kind != client::ErrorKind::cancelled) complain(describe(models.error));
-    return exit_code_for(models.error);
+    return failed(models.error);
   }
   std::string model = options.model;
   if (model.empty()) {

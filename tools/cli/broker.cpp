@@ -5,7 +5,6 @@
 #include <array>
 #include <memory>
 
-#include "tools/cli/exit_code.hpp"
 #include "tools/cli/mailbox.hpp"
 #include "tools/cli/text.hpp"
 
@@ -13,7 +12,8 @@ namespace muster::cli {
 
 namespace {
 
-constexpr client::Milliseconds quiet_for{1000};
+constexpr client::Milliseconds quiet_max{1000};
+constexpr client::Milliseconds quiet_max_refresh{3000};  // it waits for workers, for an interval
 
 enum class Woken : std::uint8_t { by_answer, by_interrupt, by_time };
 
@@ -31,16 +31,16 @@ Woken wait(int answer, int interrupt, int timeout_ms) {
 }  // namespace
 
 client::QueryEnd ask_broker(client::Client& client, const std::string& endpoint,
-                            const std::string& query, client::Milliseconds timeout,
-                            const Interrupt& interrupt) {
+                            const client::QuerySpec& query, const Interrupt& interrupt) {
   // Shared: after an interruption the callback still comes, when the client ends.
   const auto answers = std::make_shared<Mailbox<client::QueryEnd>>();
-  client.query(query, timeout, [answers](const client::QueryEnd& end) { answers->put(end); });
+  client.query(query, [answers](const client::QueryEnd& end) { answers->put(end); });
 
+  const client::Milliseconds quiet_for = query.name == "refresh" ? quiet_max_refresh : quiet_max;
   Woken woken = wait(answers->fd(), interrupt.fd(), static_cast<int>(quiet_for.count()));
-  if (woken == Woken::by_time && timeout > quiet_for) {
+  if (woken == Woken::by_time && query.timeout > quiet_for) {
     complain("no broker answers at " + endpoint + " yet; trying for " +
-             human_duration((timeout - quiet_for).count()) + " more");
+             human_duration((query.timeout - quiet_for).count()) + " more");
   }
   if (woken == Woken::by_time) woken = wait(answers->fd(), interrupt.fd(), -1);
   if (woken == Woken::by_answer) return answers->take().front();
@@ -50,6 +50,11 @@ client::QueryEnd ask_broker(client::Client& client, const std::string& endpoint,
   cancelled.error.name = "CANCELLED";
   cancelled.error.message = "interrupted while waiting for the broker";
   return cancelled;
+}
+
+ExitCode failed(const client::RequestError& error) {
+  if (error.kind != client::ErrorKind::cancelled) complain(describe(error));
+  return exit_code_for(error);
 }
 
 }  // namespace muster::cli

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "client/include/muster/client.hpp"
+#include "tools/cli/exit_code.hpp"
 #include "tools/cli/interrupt.hpp"
 
 namespace muster::cli {
@@ -18,10 +19,13 @@ struct BrokerChoice {
 // How long a query may take, and how long `muster ask` waits for a broker to be there at all.
 inline constexpr client::Milliseconds query_timeout{5000};
 
-// Waits for the answer. After a second without one it says so, once, on standard error. An
-// interruption ends it with `cancelled`.
+// Waits for the answer. After a second without one it says so, once, on standard error; after three
+// for what a broker may take an interval for. An interruption ends it with `cancelled`.
 [[nodiscard]] client::QueryEnd ask_broker(client::Client& client, const std::string& endpoint,
-                                          const std::string& query, client::Milliseconds timeout,
+                                          const client::QuerySpec& query,
                                           const Interrupt& interrupt);
+
+// Says what went wrong, where the user does not know it, and gives the exit code.
+[[nodiscard]] ExitCode failed(const client::RequestError& error);
 
 }  // namespace muster::cli

@@ -29,6 +29,8 @@ constexpr const char* exit_codes = R"(Exit codes:
 constexpr const char* examples = R"(Examples:
   muster ask "Why is the sky blue?"
   muster workers
+  muster why --model llama
+  muster drain gpu7:8000 --wait
   muster --broker tcp://10.0.0.7:5555 status
   muster --config muster.toml --print-config
 
@@ -57,7 +59,13 @@ constexpr const char* workers_examples = R"(Examples:
 SLOTS is how many requests the worker has of this broker, and how many it takes at once. QUEUE is
 how many it has besides. IDLE is how long it has had nothing to do, HEARD how long ago it was last
 heard of. WHY is what a worker says of itself where it is not ready, or why it is gone: those that
-have gone within the last hour are shown, too.)";
+have gone within the last hour are shown, too. Beside its STATE a worker may be
+
+  broken     its connection is gone: it gets nothing until it is back
+  suspect    nothing was heard of it for one and a half heartbeats: it is chosen last
+  stalled    it has work in hand and makes no progress: it is chosen last
+  put aside  its model server failed several times in a row: it gets nothing for a while, and then
+             one request to try it with)";
 
 constexpr const char* status_examples = R"(Examples:
   muster status
@@ -65,6 +73,42 @@ constexpr const char* status_examples = R"(Examples:
 
 What is counted is counted from the broker's start: `errors` that clients were sent, by name, and
 `faults`, which are messages that could not be read, by who sent them and by what was wrong.)";
+
+constexpr const char* refresh_examples = R"(Examples:
+  muster refresh
+  muster refresh --json | jq '.workers[] | select(.stalled)'
+
+The broker asks every worker how it is, and answers when all have told, or after a heartbeat
+interval. What is shown is what `muster workers` shows.)";
+
+constexpr const char* why_examples = R"(Examples:
+  muster why
+  muster why --model llama
+  muster why --json | jq '.models[] | select(.workers | any(.eligible) | not) | .model'
+
+For each model, whether a request for it could go to each of its workers now, YES or NO, and why.)";
+
+constexpr const char* drain_examples = R"(Examples:
+  muster drain gpu7:8000
+  muster drain gpu7:8000 --wait --reason "new driver"
+  muster drain gpu7:8000 --wait --timeout 20m && ssh gpu7 sudo reboot
+
+The worker finishes what it has in hand and takes nothing new, from this broker or any other, until
+`muster undrain` or its restart. With --wait the command ends with 0 when it has nothing in hand any
+more or is gone, and with 5 when that takes longer than --timeout, or 5 minutes; then it goes on
+draining.)";
+
+constexpr const char* undrain_examples = R"(Examples:
+  muster undrain gpu7:8000
+
+Takes `muster drain` back: the worker takes requests again.)";
+
+constexpr const char* remove_examples = R"(Examples:
+  muster remove gpu7:8000
+
+Ends the worker's session at this broker at once. What it has in hand goes to other workers where
+that is possible, and ends with WORKER_LOST otherwise. An agent that still runs registers again by
+itself: stop it first, or use `muster drain` to take a worker out of service in good order.)";
 
 constexpr const char* shared_help =
     "--broker, --timeout, --config and --set are taken too: see muster --help.";
@@ -108,8 +152,8 @@ class Parser {
     flags_.add(app_, {"-b,--broker", "client.broker", "ENDPOINT",
                       "the broker's frontend; default: tcp://127.0.0.1:5555"});
     flags_.add(app_, {"--timeout", "client.timeout", "DURATION",
-                      "how long it may take, e.g. 500ms, 30s, 5m; default:\n"
-                      "10m for an answer, 5s for what the broker knows"});
+                      "how long it may take, e.g. 500ms, 30s, 5m; default: 10m\n"
+                      "for an answer, 5m for drain --wait, 5s for all else"});
     flags_.add_shared(app_);
     add_ask();
     models_command_ = add_show("models", "Which models are served, and by how many workers",
@@ -118,6 +162,14 @@ class Parser {
                                 workers_examples, workers_);
     status_command_ =
         add_show("status", "How the broker is, and what it has counted", status_examples, status_);
+    add_why();
+    refresh_command_ = add_show("refresh", "Ask all workers how they are, then show them",
+                                refresh_examples, refresh_);
+    add_drain();
+    undrain_command_ =
+        add_order("undrain", "Let a worker take requests again", undrain_examples, undrain_.worker);
+    remove_command_ = add_order("remove", "End a worker's session; others get what it had",
+                                remove_examples, remove_.worker);
   }
 
   std::variant<Command, Stopped> parse(const std::vector<std::string>& arguments,
@@ -135,7 +187,8 @@ class Parser {
     auto line = flags_.command_line();
     if (!line) return wrong(line.error());
     if (app_.get_subcommands().empty() && !line->check_config && !line->print_config) {
-      return wrong("name a command: ask, models, workers or status");
+      return wrong(
+          "name a command: ask, models, workers, status, why, refresh, drain, undrain or remove");
     }
     line->sources.environment = environment;
     std::ostringstream out;
@@ -193,6 +246,35 @@ class Parser {
     return command;
   }
 
+  void add_why() {
+    CLI::App* why =
+        add_show("why", "Which workers could take a request now, and why not the others",
+                 why_examples, why_);
+    why->add_option("-m,--model", why_.model, "only this model; default: all")->option_text("NAME");
+    why_command_ = why;
+  }
+
+  // About one worker, which is named.
+  CLI::App* add_order(const std::string& name, const std::string& description,
+                      const std::string& notes, std::string& worker) {
+    CLI::App* command = add_command(name, description, notes);
+    command->add_option("worker", worker, "its name, as `muster workers` shows it")
+        ->required()
+        ->option_text("WORKER");
+    orders_.push_back(command);
+    return command;
+  }
+
+  void add_drain() {
+    CLI::App* drain = add_order("drain", "Let a worker finish what it has and take nothing new",
+                                drain_examples, drain_.worker);
+    drain->add_flag("--wait", drain_.wait, "wait until it has nothing in hand any more")
+        ->option_text(" ");
+    drain->add_option("--reason", drain_.reason, "why: shown beside the worker, and in the log")
+        ->option_text("TEXT");
+    drain_command_ = drain;
+  }
+
   Command command(const CliOptions& options) {
     BrokerChoice broker{.endpoint = options.broker};
     if (options.timeout > Duration{0}) {
@@ -206,8 +288,13 @@ class Parser {
     if (ask_command_->parsed()) return with_broker(ask_);
     if (models_command_->parsed()) return with_broker(models_);
     if (workers_command_->parsed()) return with_broker(workers_);
-    CHECK(status_command_->parsed(), "a command was parsed that nobody runs");
-    return with_broker(status_);
+    if (status_command_->parsed()) return with_broker(status_);
+    if (why_command_->parsed()) return with_broker(why_);
+    if (refresh_command_->parsed()) return with_broker(refresh_);
+    if (drain_command_->parsed()) return with_broker(drain_);
+    if (undrain_command_->parsed()) return with_broker(undrain_);
+    CHECK(remove_command_->parsed(), "a command was parsed that nobody runs");
+    return with_broker(remove_);
   }
 
   // One sentence, and where the right words are to be found.
@@ -234,6 +321,11 @@ class Parser {
     if (dynamic_cast<const CLI::RequiredError*>(&fault) != nullptr && asks) {
       return "there is no question: write it in quotes, or - to read it from standard input";
     }
+    const bool orders = std::any_of(orders_.begin(), orders_.end(),
+                                    [](const CLI::App* order) { return order->parsed(); });
+    if (dynamic_cast<const CLI::RequiredError*>(&fault) != nullptr && orders) {
+      return "which worker? `muster workers` shows their names";
+    }
     if (dynamic_cast<const CLI::ArgumentMismatch*>(&fault) != nullptr) {
       return what.substr(0, what.find(':')) + " wants one value";
     }
@@ -246,10 +338,21 @@ class Parser {
   const CLI::App* models_command_ = nullptr;
   const CLI::App* workers_command_ = nullptr;
   const CLI::App* status_command_ = nullptr;
+  const CLI::App* why_command_ = nullptr;
+  const CLI::App* refresh_command_ = nullptr;
+  const CLI::App* drain_command_ = nullptr;
+  const CLI::App* undrain_command_ = nullptr;
+  const CLI::App* remove_command_ = nullptr;
+  std::vector<const CLI::App*> orders_;  // the last three
   AskOptions ask_;
   ModelsOptions models_;
   WorkersOptions workers_;
   StatusOptions status_;
+  WhyOptions why_;
+  RefreshOptions refresh_;
+  DrainOptions drain_;
+  UndrainOptions undrain_;
+  RemoveOptions remove_;
 };
 
 }  // namespace

@@ -11,12 +11,14 @@
 #include <vector>
 
 #include "tools/cli/ask.hpp"
+#include "tools/cli/control.hpp"
 #include "tools/cli/exit_code.hpp"
 #include "tools/cli/show.hpp"
 
 namespace muster::cli {
 
-using Command = std::variant<AskOptions, ModelsOptions, WorkersOptions, StatusOptions>;
+using Command = std::variant<AskOptions, ModelsOptions, WorkersOptions, StatusOptions, WhyOptions,
+                             RefreshOptions, DrainOptions, UndrainOptions, RemoveOptions>;
 
 // No command is to be run: help or the configuration was asked for, or something is wrong.
 struct Stopped {

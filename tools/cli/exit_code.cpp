@@ -1,6 +1,8 @@
 #include "tools/cli/exit_code.hpp"
 
+#include <cerrno>
 #include <cstdio>
+#include <system_error>
 
 #include "tools/cli/answer_json.hpp"
 #include "tools/cli/text.hpp"
@@ -21,6 +23,7 @@ enum Code : std::uint32_t {
   no_worker = 50005,
   worker_timeout = 50006,
   worker_lost = 50007,
+  shutting_down = 50008,
 };
 
 ExitCode exit_code_for_broker(std::uint32_t code) {
@@ -69,6 +72,8 @@ std::string hint(const RequestError& error) {
     case worker_failed:
     case worker_lost:
       return "see `muster workers`";
+    case shutting_down:
+      return "ask again when it is back";
     default:
       return {};
   }
@@ -118,6 +123,14 @@ std::string describe(const RequestError& error) {
 
 void complain(std::string_view sentence) {
   std::fprintf(stderr, "muster: %s\n", printable(sentence).c_str());
+}
+
+ExitCode print(const std::string& text) {
+  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
+    complain("standard output can't be written: " + std::generic_category().message(errno));
+    return ExitCode::failed;
+  }
+  return ExitCode::ok;
 }
 
 }  // namespace muster::cli

@@ -29,4 +29,7 @@ enum class ExitCode : int {
 // "muster: ..." on standard error, as one line.
 void complain(std::string_view sentence);
 
+// All of a text on standard output; `failed`, with a complaint, where that takes it not.
+[[nodiscard]] ExitCode print(const std::string& text);
+
 }  // namespace muster::cli

@@ -1,8 +1,6 @@
 #include "tools/cli/show.hpp"
 
-#include <cerrno>
-#include <cstdio>
-#include <system_error>
+#include <utility>
 
 #include "tools/cli/views.hpp"
 
@@ -10,39 +8,39 @@ namespace muster::cli {
 
 namespace {
 
-ExitCode show(const ShowOptions& options, const char* query,
+ExitCode show(const ShowOptions& options, client::QuerySpec query,
               std::string (*view)(std::string_view)) {
+  query.timeout = options.broker.timeout.value_or(query_timeout);
   client::QueryEnd end;
   {
     const Interrupt interrupt;
     client::Client client({.broker = options.broker.endpoint});
-    end = ask_broker(client, options.broker.endpoint, query,
-                     options.broker.timeout.value_or(query_timeout), interrupt);
+    end = ask_broker(client, options.broker.endpoint, query, interrupt);
   }
-  if (end.error) {
-    if (end.error.kind != client::ErrorKind::cancelled) complain(describe(end.error));
-    return exit_code_for(end.error);
-  }
-  const std::string text = options.json ? pretty(end.json) : view(end.json);
-  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
-    complain("standard output can't be written: " + std::generic_category().message(errno));
-    return ExitCode::failed;
-  }
-  return ExitCode::ok;
+  if (end.error) return failed(end.error);
+  return print(options.json ? pretty(end.json) : view(end.json));
 }
 
 }  // namespace
 
 ExitCode run(const ModelsOptions& options) {
-  return show(options, "models", models_view);
+  return show(options, {.name = "models"}, models_view);
 }
 
 ExitCode run(const WorkersOptions& options) {
-  return show(options, "workers", workers_view);
+  return show(options, {.name = "workers"}, workers_view);
 }
 
 ExitCode run(const StatusOptions& options) {
-  return show(options, "stats", status_view);
+  return show(options, {.name = "stats"}, status_view);
+}
+
+ExitCode run(const RefreshOptions& options) {
+  return show(options, {.name = "refresh"}, workers_view);
+}
+
+ExitCode run(const WhyOptions& options) {
+  return show(options, {.name = "why", .args = why_args(options.model)}, why_view);
 }
 
 }  // namespace muster::cli

@@ -71,6 +71,24 @@ std::string printable(std::string_view text) {
   return clean;
 }
 
+std::string escaped_controls(std::string_view json) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string clean;
+  clean.reserve(json.size());
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const bool c1 = is_c1(json, i);
+    if (!c1 && json[i] != '\x7f') {
+      clean += json[i];
+      continue;
+    }
+    if (c1) ++i;
+    const auto code = static_cast<unsigned char>(json[i]);  // the second byte of a C1 is its code
+    clean += "\\u00";
+    clean += {digits[code / 16], digits[code % 16]};
+  }
+  return clean;
+}
+
 std::string without_escapes(std::string_view text) {
   std::string clean;
   clean.reserve(text.size());

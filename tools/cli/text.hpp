@@ -20,6 +20,10 @@ namespace muster::cli {
 // so that it can neither break a table nor move a cursor.
 [[nodiscard]] std::string printable(std::string_view text);
 
+// JSON text in which DEL and the C1 controls are escapes. All other controls are escapes in any
+// JSON text, or its own line ends.
+[[nodiscard]] std::string escaped_controls(std::string_view json);
+
 // What is left of a model's output for a terminal. Escape sequences start with ESC, or in eight-bit
 // form with a C1 control; what a model says may have come from anybody, and some terminals take
 // their settings, titles and clipboard from such sequences. All else stays, newlines and tabs too.

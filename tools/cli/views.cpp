@@ -67,12 +67,20 @@ std::string state_of(const Json& worker) {
   std::string state = field(worker, "state");
   if (flag(worker, "broken")) state += ", broken";
   if (flag(worker, "suspect")) state += ", suspect";
+  if (flag(worker, "stalled")) state += ", stalled";
+  const Json& ejected_for = member(worker, "ejected_for");
+  const bool for_some_time = ejected_for.is_number() && ejected_for > 0;
+  if (flag(worker, "ejected") || for_some_time) state += ", put aside";
+  if (for_some_time) state += " for " + time_field(worker, "ejected_for");
   return state;
 }
 
-// Why it is in that state: its own words, or the broker's where it is gone.
+// Why it is in that state: its own words, or the broker's where it is gone; and an operator's.
 std::string why_of(const Json& worker) {
-  return field(worker, member(worker, "gone").is_number() ? "reason" : "why");
+  std::string why = field(worker, member(worker, "gone").is_number() ? "reason" : "why");
+  const std::string drained = field(worker, "drained_reason");
+  if (!drained.empty() && drained != why) why += (why.empty() ? "" : "; ") + drained;
+  return why;
 }
 
 std::string spaced(std::string name) {
@@ -159,8 +167,63 @@ std::string status_view(std::string_view json) {
   return table({{}, {}}, rows);
 }
 
+std::string why_view(std::string_view json) {
+  const Json answer = parse(json);
+  std::string text;
+  for (const Json& model : list(answer, "models")) {
+    if (!text.empty()) text += '\n';
+    const std::string queued = field(model, "queued");
+    text += printable(field(model, "model"));
+    if (!queued.empty() && queued != "0") text += ", " + printable(queued) + " waiting";
+    text += '\n';
+    Rows rows;
+    for (const Json& worker : list(model, "workers")) {
+      rows.push_back({"  " + field(worker, "worker"), flag(worker, "eligible") ? "YES" : "NO",
+                      field(worker, "why")});
+    }
+    text += table({{}, {}, {}}, rows);
+    const std::string note = field(model, "note");
+    if (!note.empty()) text += "  " + printable(note) + '\n';
+    if (rows.empty() && note.empty()) text += "  no worker serves it\n";
+  }
+  return text.empty() ? "No model is known; see `muster workers` for who is there.\n" : text;
+}
+
 std::string pretty(std::string_view json) {
-  return parse(json).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return escaped_controls(parse(json).dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
+}
+
+std::optional<WorkerNow> find_worker(std::string_view json, std::string_view worker) {
+  const Json answer = parse(json);
+  for (const Json& row : list(answer, "workers")) {
+    if (field(row, "worker") != worker) continue;
+    const Json& in_flight = member(row, "in_flight");
+    return WorkerNow{
+        .gone = member(row, "gone").is_number(),
+        .state = field(row, "state"),
+        .in_flight = in_flight.is_number_unsigned() ? in_flight.get<std::uint64_t>() : 0};
+  }
+  return std::nullopt;
+}
+
+std::string why_args(const std::string& model) {
+  Json args = Json::object();
+  if (!model.empty()) args["model"] = model;
+  return args.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string worker_args(const std::string& worker) {
+  Json args;
+  args["worker"] = worker;
+  return args.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string drain_args(const std::string& worker, bool on, const std::string& reason) {
+  Json args;
+  args["worker"] = worker;
+  args["on"] = on;
+  if (!reason.empty()) args["reason"] = reason;
+  return args.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace muster::cli

@@ -14,12 +14,19 @@
 // - All methods may be called from any thread, callbacks included. Callbacks run on the thread of
 //   the client, one at a time; one that takes long delays the others. They must not throw.
 // - The client dials out by itself and goes on trying; requests made while no broker is there wait
-//   for it within their deadline. A request that was sent on a connection that has broken ends with
-//   `connection_lost`: whether it was carried out is not known (docs/protocol.md, section 1).
-//   Nothing is sent twice.
+//   for it within their deadline.
 // - A broker that has something outstanding of ours and says nothing for heartbeat_interval x
-//   heartbeat_liveness is taken for dead: what was asked of it ends with `connection_lost`, and it
-//   is dialled anew.
+//   heartbeat_liveness is taken for dead, and dialled anew.
+// - What was sent on a connection that has broken, or to a broker taken for dead, has no answer to
+//   come (docs/protocol.md, section 1), and whether it was carried out is not known. A request with
+//   `retry` of whose answer nothing has come is sent again, twice at most, as soon as a connection
+//   stands; its deadline stays what it was. It may so be carried out more than once: where that
+//   does harm, say `retry = false`. A request without `retry`, one of which a part has come, and
+//   one for which retry_bytes_max left no room, end with `connection_lost`. Of queries those that
+//   only read are sent again.
+// - A broker that is stopping answers SHUTTING_DOWN. What could be sent again then waits for the
+//   broker to go and come back; it ends with that SHUTTING_DOWN where the broker stays for longer
+//   than the time after which it would be taken for dead, and one interval.
 // - ~Client ends what is outstanding with `cancelled`, after a CANCEL to the broker, within a
 //   second. What a callback still asks for meanwhile is not taken: its handle is 0 and nothing is
 //   called for it. Not from within a callback.
@@ -42,6 +49,8 @@ struct ClientOptions {
   Milliseconds heartbeat_interval{1000};  // while something is outstanding; at least 10 ms
   std::uint32_t heartbeat_liveness = 3;   // at least 1
   std::size_t outstanding_max = 10000;    // beyond: a request ends at once with `overloaded`
+  // What is kept of requests that were sent, all together, so that they can be sent again.
+  std::size_t retry_bytes_max = std::size_t{256} * 1024 * 1024;
   // The largest message taken from the broker, so the largest answer that does not come in parts.
   // A broker that sends a larger one is cut off: `connection_lost`.
   std::size_t message_bytes_max = std::size_t{64} * 1024 * 1024;
@@ -63,7 +72,9 @@ struct RequestSpec {
   std::string request_id{};
   std::string tenant{};
   std::int64_t priority = 0;  // higher is sooner
-  bool retry = true;          // may go to another worker when lost before its first part
+  // May be carried out again when lost before its first part: by another worker, or sent again to a
+  // broker.
+  bool retry = true;
 };
 
 // A part of a streamed answer. The first one tells status, type and worker.
@@ -80,8 +91,9 @@ enum class ErrorKind : std::uint8_t {
   none,
   from_broker,      // `code` is one of docs/protocol.md, section 5
   timed_out,        // the client's own deadline: no answer came in time
-  connection_lost,  // the broker, or the way to it, was lost after the request had been sent; or
-                    // its answer to a query can't be read
+  connection_lost,  // the broker, or the way to it, was lost after the request had been sent, and
+                    // it was not to be sent again or could not be until its deadline; or the
+                    // broker's answer to a query can't be read
   unreachable,      // the deadline passed, no connection stood, and nothing was sent; or, not
                     // `retryable` and at once, what answers there is a broker's backend
   cancelled,
@@ -117,10 +129,21 @@ struct End {
 struct Callbacks {
   std::function<void(const Part&)> on_part{};  // only with `stream`
   std::function<void(const End&)> on_end{};
+  // It is to be sent again; `why` is one sentence. The view holds until the callback returns.
+  std::function<void(std::string_view why)> on_retry{};
 };
 
 // Names a request of one Client; 0 is none.
 enum class RequestHandle : std::uint64_t {};
+
+// A question to the broker itself, or an operator's order: docs/protocol.md, section 9, has the
+// names and what each takes. Those that only read ("models", "workers", "stats", "why", "refresh")
+// are sent again where that is needed.
+struct QuerySpec {
+  std::string name{};
+  std::string args{};  // a JSON object; empty: nothing
+  Milliseconds timeout{5000};
+};
 
 // The answer to a query: JSON text, exactly what the broker said.
 struct QueryEnd {
@@ -141,10 +164,12 @@ class Client {
   // ignored.
   void cancel(RequestHandle handle);
 
-  // Asks the broker about itself: "models", "workers" or "stats" (docs/protocol.md, section 9).
+  // Args that are no JSON object end it with `invalid`.
+  void query(QuerySpec spec, std::function<void(const QueryEnd&)> on_end);
   void query(std::string name, Milliseconds timeout, std::function<void(const QueryEnd&)> on_end);
 
   // The same, waiting for the answer. From within a callback it ends at once with `invalid`.
+  [[nodiscard]] QueryEnd query(QuerySpec spec);
   [[nodiscard]] QueryEnd query(std::string name, Milliseconds timeout);
 
  private:

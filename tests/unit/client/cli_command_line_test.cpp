@@ -86,6 +86,26 @@ TEST(CliCommandLine, TakesTheSharedFlagsBeforeAndBehindTheCommand) {
   EXPECT_TRUE(parse<StatusOptions>({"status", "--json"}).json);
 }
 
+TEST(CliCommandLine, ReadsOrders) {
+  const auto drain = parse<DrainOptions>({"drain", "gpu7:8000", "--wait", "--reason", "new driver",
+                                          "--timeout", "20m", "-b", "ipc://a"});
+  EXPECT_EQ(drain.worker, "gpu7:8000");
+  EXPECT_TRUE(drain.wait);
+  EXPECT_EQ(drain.reason, "new driver");
+  EXPECT_EQ(drain.broker.timeout, client::Milliseconds{1'200'000});
+  EXPECT_EQ(drain.broker.endpoint, "ipc://a");
+  const auto plain = parse<DrainOptions>({"drain", "gpu7:8000"});
+  EXPECT_FALSE(plain.wait);
+  EXPECT_EQ(plain.reason, "");
+  EXPECT_EQ(parse<UndrainOptions>({"undrain", "a"}).worker, "a");
+  EXPECT_EQ(parse<RemoveOptions>({"remove", "a", "--broker=ipc://a"}).broker.endpoint, "ipc://a");
+  EXPECT_TRUE(parse<RefreshOptions>({"refresh", "--json"}).json);
+  const auto why = parse<WhyOptions>({"why", "--model", "llama", "--json"});
+  EXPECT_EQ(why.model, "llama");
+  EXPECT_TRUE(why.json);
+  EXPECT_EQ(parse<WhyOptions>({"why"}).model, "");
+}
+
 TEST(CliCommandLine, TheNameOfACommandIsAQuestionLikeAnyOther) {
   EXPECT_EQ(parse<AskOptions>({"ask", "status"}).prompt, "status");
   EXPECT_EQ(parse<AskOptions>({"ask", "--", "--x="}).prompt, "--x=");
@@ -93,7 +113,16 @@ TEST(CliCommandLine, TheNameOfACommandIsAQuestionLikeAnyOther) {
 
 TEST(CliCommandLine, SaysWhatIsWrongAndWhereToLook) {
   const std::pair<Arguments, std::string> wrong[] = {
-      {{}, "name a command: ask, models, workers or status; see muster --help"},
+      {{},
+       "name a command: ask, models, workers, status, why, refresh, drain, undrain or remove; see "
+       "muster --help"},
+      {{"drain"}, "which worker? `muster workers` shows their names; see muster drain --help"},
+      {{"undrain", "--timeout", "3s"},
+       "which worker? `muster workers` shows their names; see muster undrain --help"},
+      {{"remove", "a", "b"}, "\"b\" is one word too many; see muster remove --help"},
+      {{"drain", "a", "--wiat"},
+       "there is no flag \"--wiat\"; did you mean --wait? See muster drain --help"},
+      {{"why", "llama"}, "\"llama\" is one word too many; see muster why --help"},
       {{"dance"}, "there is no command \"dance\"; see muster --help"},
       {{"--dance"}, "there is no flag \"--dance\"; see muster --help"},
       {{"--borker", "x", "status"},
@@ -135,7 +164,9 @@ TEST(CliCommandLine, HelpsWithExamplesKeysAndExitCodes) {
     EXPECT_NE(help.out.find(part), std::string::npos) << part;
   }
   std::string all = help.out;
-  for (const char* command : {"ask", "models", "workers", "status"}) {
+  for (const char* command :
+       {"ask", "models", "workers", "status", "why", "refresh", "drain", "undrain", "remove"}) {
+    EXPECT_NE(help.out.find(std::string{"\n  "} + command + " "), std::string::npos) << command;
     const Stopped own = stopped({command, "--help"});
     EXPECT_EQ(own.exit_code, ExitCode::ok);
     EXPECT_NE(own.out.find(std::string{"muster "} + command), std::string::npos);

@@ -48,6 +48,13 @@ TEST(CliText, TakesEscapesOutOfAnAnswerAndLeavesTheRest) {
             "31mred caf\xc3\xa9 \xc2\xa0");
 }
 
+TEST(CliText, EscapesWhatJsonLetsStand) {
+  EXPECT_EQ(escaped_controls("\"a\xc2\x9b"
+                             "2J\xc2\x80\xc2\x9f\x7f caf\xc3\xa9 \xc2\xa0\"\n"),
+            "\"a\\u009b2J\\u0080\\u009f\\u007f caf\xc3\xa9 \xc2\xa0\"\n");
+  EXPECT_EQ(escaped_controls("\xc2"), "\xc2");
+}
+
 TEST(CliText, AlignsColumnsByWhatIsSeen) {
   EXPECT_EQ(table({{"NAME"}, {"COUNT", Align::right}, {"NOTE"}},
                   {{"caf\xc3\xa9", "1"}, {"a-longer-name", "1,000", "x"}}),
@@ -108,6 +115,62 @@ TEST(CliViews, ShowsWhyAWorkerIsInItsStateWhereOneSaysSo) {
             std::string::npos);
 }
 
+TEST(CliViews, ShowsAllThatSpeaksAgainstAWorker) {
+  const auto state = [](const std::string& fields) {
+    const std::string view =
+        workers_view(R"({"workers":[{"worker":"w","state":"ready",)" + fields + "}]}");
+    const std::string row = view.substr(view.find("\nw ") + 1);
+    return row.substr(8, row.find("  ", 8) - 8);
+  };
+  EXPECT_EQ(state(R"("stalled":true)"), "ready, stalled");
+  EXPECT_EQ(state(R"("ejected":true)"), "ready, put aside");
+  EXPECT_EQ(state(R"("ejected":true,"ejected_for":8200)"), "ready, put aside for 8.2s");
+  EXPECT_EQ(state(R"("ejected_for":8200)"), "ready, put aside for 8.2s");
+  EXPECT_EQ(state(R"("ejected_for":0,"ejected":false,"stalled":false)"), "ready");
+  EXPECT_EQ(state(R"("ejected":true,"suspect":true,"stalled":true,"broken":true)"),
+            "ready, broken, suspect, stalled, put aside");
+}
+
+TEST(CliViews, ShowsForWhatReasonAWorkerDrains) {
+  const std::string view = workers_view(
+      R"({"workers":[{"worker":"w1","state":"draining","drained_reason":"new driver"},
+                     {"worker":"w2","state":"draining","why":"told to","drained_reason":"disk"}]})");
+  EXPECT_NE(view.find("  new driver\n"), std::string::npos) << view;
+  EXPECT_NE(view.find("  told to; disk\n"), std::string::npos) << view;
+}
+
+TEST(CliViews, ExplainsWhoCouldTakeARequest) {
+  EXPECT_EQ(why_view(R"({"models":[
+    {"model":"llama","queued":1200,"workers":[
+      {"worker":"w1","eligible":true,"why":"it is the next: 2 of 8 slots free"},
+      {"worker":"gpu7:8000","eligible":false,"why":"it is draining\u001b[2J"}]},
+    {"model":"echo","queued":0,"workers":[],"note":"its workers are gone"},
+    {"model":"odd"}]})"),
+            "llama, 1,200 waiting\n"
+            "  w1         YES  it is the next: 2 of 8 slots free\n"
+            "  gpu7:8000  NO   it is draining?[2J\n"
+            "\n"
+            "echo\n"
+            "  its workers are gone\n"
+            "\n"
+            "odd\n"
+            "  no worker serves it\n");
+}
+
+TEST(CliViews, FindsOneWorker) {
+  const char* json = R"({"workers":[{"worker":"w1","state":"draining","in_flight":3},
+                                    {"worker":"w2","state":"gone","gone":5}]})";
+  const auto first = find_worker(json, "w1");
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(first->gone);
+  EXPECT_EQ(first->state, "draining");
+  EXPECT_EQ(first->in_flight, 3u);
+  ASSERT_TRUE(find_worker(json, "w2"));
+  EXPECT_TRUE(find_worker(json, "w2")->gone);
+  EXPECT_FALSE(find_worker(json, "w3"));
+  EXPECT_FALSE(find_worker("nonsense", "w1"));
+}
+
 TEST(CliViews, AWorkersNameCannotForgeARow) {
   const std::string view =
       workers_view(R"({"workers":[{"worker":"a\nfake ready","state":"ready"}]})");
@@ -123,6 +186,7 @@ TEST(CliViews, SaysSoWhereThereIsNothing) {
     EXPECT_FALSE(models_view(odd).empty());
     EXPECT_FALSE(workers_view(odd).empty());
     EXPECT_FALSE(status_view(odd).empty());
+    EXPECT_FALSE(why_view(odd).empty());
   }
 }
 
@@ -149,6 +213,12 @@ TEST(CliViews, ShowsEveryCounterAlsoThoseItDoesNotKnow) {
 TEST(CliViews, GivesTheBrokersJsonAsItIs) {
   EXPECT_EQ(pretty(R"({"b":1,"a":[true,null]})"),
             "{\n  \"b\": 1,\n  \"a\": [\n    true,\n    null\n  ]\n}\n");
+}
+
+TEST(CliViews, NoJsonMovesTheCursor) {
+  EXPECT_EQ(pretty("{\"why\":\"\xc2\x9b"
+                   "2J\\u009b\\u001b\"}"),
+            "{\n  \"why\": \"\\u009b2J\\u009b\\u001b\"\n}\n");
 }
 
 // ---- errors -----------------------------------------------------------------------------------

@@ -36,8 +36,8 @@ TEST(ClientCore, SendsAtOnceOverAConnectionThatStands) {
 TEST(ClientCore, ANewConnectionLosesWhatWasSentAndSendsWhatWasNot) {
   Bench bench;
   bench.connect();
-  bench.ask(1);
-  bench.ask_broker(2);
+  bench.ask_once(1);
+  bench.ask_broker(2, 5s, "remove");
   bench.room = 0;
   bench.ask(3);
   bench.room = 100;

@@ -155,8 +155,8 @@ TEST(ClientCoreTime, ABrokerThatNamesNoIntervalIsNotFlooded) {
 TEST(ClientCoreTime, ASilentBrokerIsTakenForDead) {
   Bench bench;
   bench.connect();
-  bench.ask(1, 60s);
-  bench.ask_broker(2, 60s);
+  bench.ask_once(1, 60s);
+  bench.ask_broker(2, 60s, "drain");
   bench.pass(3s - 1us);
   EXPECT_TRUE(bench.ends.empty());
   EXPECT_EQ(bench.reopened, 0);
@@ -187,6 +187,35 @@ TEST(ClientCoreTime, AnyWordOfTheBrokerIsASignOfLife) {
   }
   EXPECT_EQ(bench.reopened, 0);
   EXPECT_TRUE(bench.ends.empty());
+}
+
+// A broker heartbeats whoever has something outstanding, asked or not (docs/protocol.md, section
+// 7).
+TEST(ClientCoreTime, AHeartbeatOfTheBrokerIsASignOfLifeAlsoUnasked) {
+  Bench bench;
+  bench.connect();
+  bench.ask(1, 60s);
+  bench.ask_broker(2, 60s);
+  for (int i = 0; i < 40; ++i) {
+    bench.room = 0;  // ours do not get through
+    bench.pass(500ms);
+    bench.terms();
+  }
+  EXPECT_EQ(bench.reopened, 0);
+  bench.room = 100;
+  bench.sent.clear();
+  for (int i = 0; i < 40; ++i) {  // nor do they hasten or put off our own
+    bench.pass(100ms);
+    bench.terms();
+  }
+  EXPECT_EQ(bench.sent_as<ClientHeartbeat>().size(), 4u);
+  bench.final(1);
+  bench.says(Answer{WireId{2}, {}});
+  bench.terms();  // on its way when nothing was outstanding any more
+  EXPECT_EQ(bench.core.next_deadline(), time_never);
+  EXPECT_TRUE(bench.core.idle());
+  ASSERT_EQ(bench.ends.size(), 1u);
+  EXPECT_EQ(bench.ends[0].conclusion.kind, EndKind::answered);
 }
 
 TEST(ClientCoreTime, AnIdleBrokerMayBeSilent) {

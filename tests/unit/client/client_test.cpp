@@ -12,54 +12,11 @@
 #include <thread>
 #include <vector>
 
+#include "tests/unit/client/story.hpp"
 #include "tests/unit/client/test_broker.hpp"
 
 namespace muster::client {
 namespace {
-
-// What came back for one request; written on the client's thread, read on the test's.
-class Story {
- public:
-  Callbacks callbacks() {
-    return {.on_part =
-                [this](const Part& part) {
-                  const std::lock_guard lock(mutex_);
-                  parts_.emplace_back(part.bytes);
-                  if (part.seq == 0) worker_ = part.worker;
-                },
-            .on_end =
-                [this](const End& end) {
-                  const std::lock_guard lock(mutex_);
-                  ++ends_;
-                  error_ = end.error;
-                  rest_ = end.bytes;
-                }};
-  }
-
-  [[nodiscard]] bool over() const { return ends() > 0; }
-  [[nodiscard]] int ends() const { return locked(ends_); }
-  [[nodiscard]] std::vector<std::string> parts() const { return locked(parts_); }
-  [[nodiscard]] RequestError error() const { return locked(error_); }
-  [[nodiscard]] std::string rest() const { return locked(rest_); }
-  [[nodiscard]] std::string worker() const { return locked(worker_); }
-
- private:
-  template <class T>
-  T locked(const T& value) const {
-    const std::lock_guard lock(mutex_);
-    return value;
-  }
-  mutable std::mutex mutex_;
-  int ends_ = 0;
-  std::vector<std::string> parts_;
-  RequestError error_;
-  std::string rest_;
-  std::string worker_;
-};
-
-ClientOptions options_for(const TestBroker& broker) {
-  return {.broker = broker.endpoint()};
-}
 
 TEST(Client, StreamsAnAnswer) {
   TestBroker broker;
@@ -138,96 +95,31 @@ TEST(Client, GivesAQuerysAnswerAsJson) {
                        R"("big":18446744073709551615})");
 }
 
-TEST(Client, WhatIsAskedBeforeTheBrokerIsThereWaitsForIt) {
+TEST(Client, SaysTheArgsOfAQuery) {
   TestBroker broker;
-  broker.close();
-  Story story;
+  std::promise<QueryEnd> end;
   Client client(options_for(broker));
-  client.request({.model = "llama"}, story.callbacks());
-  broker.reopen();
-  const auto [peer, request] = broker.next<Request>();
-  broker.say(peer, Final{request.id, 0, {}}, "there");
-  ASSERT_TRUE(broker.until([&] { return story.over(); }));
-  EXPECT_EQ(story.rest(), "there");
-}
+  client.query({.name = "drain",
+                .args = R"({"worker":"gpu7","on":true,"n":[-1,18446744073709551615,0.5,null]})",
+                .timeout = Milliseconds{20000}},
+               [&](const QueryEnd& e) { end.set_value(e); });
+  const auto [peer, query] = broker.next<Query>();
+  EXPECT_EQ(query.args,
+            (Value{Value::Map{{"worker", "gpu7"},
+                              {"on", true},
+                              {"n", Value::Array{-1, ~std::uint64_t{0}, 0.5, Value{}}}}}));
+  broker.say(peer, Answer{query.id, Value::Map{}});
+  EXPECT_EQ(end.get_future().get().json, "{}");
 
-TEST(Client, ARestartedBrokerLosesWhatWasSentAndGetsWhatComesAfter) {
-  TestBroker broker;
-  Story lost;
-  Story kept;
-  Client client(options_for(broker));
-  client.request({.model = "llama", .stream = true}, lost.callbacks());
-  const auto [peer, request] = broker.next<Request>();
-  broker.say(peer, Chunk{request.id, 0, {}}, "first");
-  ASSERT_TRUE(broker.until([&] { return !lost.parts().empty(); }));
-
-  broker.close();
-  broker.reopen();
-  ASSERT_TRUE(broker.until([&] { return lost.over(); }));
-  EXPECT_EQ(lost.error().kind, ErrorKind::connection_lost);
-  EXPECT_TRUE(lost.error().retryable);
-
-  client.request({.model = "llama"}, kept.callbacks());
-  const auto [new_peer, again] = broker.next<Request>();
-  EXPECT_NE(again.id, request.id);
-  broker.say(new_peer, Final{again.id, 0, {}}, "kept");
-  ASSERT_TRUE(broker.until([&] { return kept.over(); }));
-  EXPECT_EQ(kept.rest(), "kept");
-  EXPECT_EQ(lost.ends(), 1);
-}
-
-TEST(Client, WithoutABrokerARequestEndsUnreachable) {
-  TestBroker broker;
-  broker.close();
-  Story story;
-  Client client(options_for(broker));
-  client.request({.model = "llama", .timeout = Milliseconds{50}}, story.callbacks());
-  ASSERT_TRUE(broker.until([&] { return story.over(); }));
-  EXPECT_EQ(story.error().kind, ErrorKind::unreachable);
-  EXPECT_NE(story.error().message.find(broker.endpoint()), std::string::npos);
-}
-
-TEST(Client, AFrozenBrokerIsTakenForDeadAndDialledAnew) {
-  TestBroker broker;
-  Story story;
-  ClientOptions options = options_for(broker);
-  options.heartbeat_interval = Milliseconds{20};
-  Client client(options);
-  client.request({.model = "llama"}, story.callbacks());
-  const auto [peer, request] = broker.next<Request>();
-
-  // From here on the broker reads nothing. Its sockets' own threads live on.
-  const Time end = transport::monotonic_now() + 20s;
-  while (!story.over() && transport::monotonic_now() < end)
-    std::this_thread::yield();
-  ASSERT_TRUE(story.over());
-  EXPECT_EQ(story.error().kind, ErrorKind::connection_lost);
-
-  // Awake again it is served anew, by the new connection. A machine that pauses for as long as this
-  // client's expiry time looks frozen once more: then the next try counts.
-  RequestError error;
-  for (int tries = 0; tries == 0 || (error && tries < 20); ++tries) {
-    Story after;
-    client.request({.model = "llama"}, after.callbacks());
-    const auto [new_peer, again] = broker.next<Request>();
-    EXPECT_NE(new_peer, peer);
-    broker.say(new_peer, Final{again.id, 0, {}}, "awake");
-    ASSERT_TRUE(broker.until([&] { return after.over(); }));
-    error = after.error();
+  const std::string deep = R"({"a":)" + std::string(14, '[') + std::string(14, ']') + "}";
+  const std::string deeper = R"({"a":)" + std::string(15, '[') + std::string(15, ']') + "}";
+  for (const std::string& args : {std::string{"[1]"}, std::string{"{"}, deeper}) {
+    const QueryEnd refused = client.query({.name = "why", .args = args});
+    EXPECT_EQ(refused.error.kind, ErrorKind::invalid) << args;
+    EXPECT_EQ(refused.error.message, "the args of the query why are no JSON object") << args;
   }
-  EXPECT_FALSE(error) << error.message;
-}
-
-TEST(Client, HeartbeatsWhileItWaits) {
-  TestBroker broker;
-  Story story;
-  ClientOptions options = options_for(broker);
-  options.heartbeat_interval = Milliseconds{20};
-  options.heartbeat_liveness = 500;  // however long this machine pauses
-  Client client(options);
-  client.request({.model = "llama"}, story.callbacks());
-  EXPECT_TRUE(broker.until([&] { return broker.heartbeats >= 5; }));
-  EXPECT_FALSE(story.over());
+  client.query({.name = "why", .args = deep}, {});
+  EXPECT_EQ(broker.next<Query>().second.name, "why");
 }
 
 TEST(Client, CancelEndsTheRequestHereAndThere) {

@@ -55,6 +55,8 @@ class Bench {
         ends.push_back(std::move(*end));
       } else if (auto* answer = std::get_if<QueryEnded>(&action)) {
         answers.push_back(std::move(*answer));
+      } else if (auto* again = std::get_if<SendsAgain>(&action)) {
+        sent_again.push_back(std::move(*again));
       } else {
         ++reopened;
       }
@@ -70,8 +72,15 @@ class Bench {
     event.request.options.stream = stream;
     step(std::move(event));
   }
-  void ask_broker(std::uint64_t id, Duration timeout = 5s) {
-    step(AskBroker{{id}, "models", timeout});
+  // With retry: false.
+  void ask_once(std::uint64_t id, std::optional<Duration> timeout = {}) {
+    Ask event{Request{WireId{id}, "llama", {}}, Payload{"body"}};
+    event.request.options.timeout = timeout;
+    event.request.options.retry = false;
+    step(std::move(event));
+  }
+  void ask_broker(std::uint64_t id, Duration timeout = 5s, const char* query = "models") {
+    step(AskBroker{{id}, query, timeout});
   }
   void cancel(std::uint64_t id) { step(Withdraw{{id}}); }
   void connect() { step(ConnectionNew{}); }
@@ -86,6 +95,13 @@ class Bench {
   void final(std::uint64_t id, std::uint64_t seq = 0, std::string_view bytes = "rest") {
     says(Final{WireId{id}, seq, {}}, bytes);
   }
+  void stops(std::uint64_t id) {
+    Error error{WireId{id}, ErrorCode::shutting_down, "the broker is stopping", {}};
+    error.meta.retryable = true;
+    says(std::move(error));
+  }
+  // The id on the wire of what is sent again for the nth time.
+  static std::uint64_t again(std::uint64_t id, std::uint64_t nth = 1) { return id | nth << 62; }
   // What can't be decoded; of which type and for which id, where that can be read.
   void fault(FaultReason reason, std::optional<std::uint64_t> type = {},
              std::optional<std::uint64_t> id = {}) {
@@ -126,6 +142,7 @@ class Bench {
   bool refuse_cancels = false;                      // however much room there is
   std::vector<Send> sent;
   std::vector<PartArrived> parts;
+  std::vector<SendsAgain> sent_again;
   std::vector<RequestEnded> ends;
   std::vector<QueryEnded> answers;
   int reopened = 0;
