@@ -38,11 +38,10 @@ void note_failure(const PendingRequest* request, ErrorCode code, std::string_vie
 
 }  // namespace
 
-Dispatcher::Dispatcher(const ControllerOptions& options, WorkerRegistry& workers,
+Dispatcher::Dispatcher(const ControllerOptions& options, const WorkerRegistry& workers,
                        InFlightTable& requests, WaitingRoom& waiting, Counters& counters,
                        BrokerId first_id, std::uint64_t seed, Time started)
     : options_(options),
-      workers_(workers),
       requests_(requests),
       waiting_(waiting),
       counters_(counters),
