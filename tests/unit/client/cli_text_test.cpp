@@ -124,8 +124,8 @@ TEST(CliViews, ShowsAllThatSpeaksAgainstAWorker) {
   };
   EXPECT_EQ(state(R"("stalled":true)"), "ready, stalled");
   EXPECT_EQ(state(R"("ejected":true)"), "ready, put aside");
-  EXPECT_EQ(state(R"("ejected":true,"ejected_for":8200)"), "ready, put aside for 8.2s");
-  EXPECT_EQ(state(R"("ejected_for":8200)"), "ready, put aside for 8.2s");
+  EXPECT_EQ(state(R"("ejected":true,"ejected_for":8200)"), "ready, put aside for 8.2s more");
+  EXPECT_EQ(state(R"("ejected_for":8200)"), "ready, put aside for 8.2s more");
   EXPECT_EQ(state(R"("ejected_for":0,"ejected":false,"stalled":false)"), "ready");
   EXPECT_EQ(state(R"("ejected":true,"suspect":true,"stalled":true,"broken":true)"),
             "ready, broken, suspect, stalled, put aside");
