@@ -134,9 +134,9 @@ TEST(CliViews, ShowsAllThatSpeaksAgainstAWorker) {
 TEST(CliViews, ShowsForWhatReasonAWorkerDrains) {
   const std::string view = workers_view(
       R"({"workers":[{"worker":"w1","state":"draining","drained_reason":"new driver"},
-                     {"worker":"w2","state":"draining","why":"told to","drained_reason":"disk"}]})");
+                     {"worker":"w2","state":"draining","drained_reason":"disk","why":"told"}]})");
   EXPECT_NE(view.find("  new driver\n"), std::string::npos) << view;
-  EXPECT_NE(view.find("  told to; disk\n"), std::string::npos) << view;
+  EXPECT_NE(view.find("  told; disk\n"), std::string::npos) << view;
 }
 
 TEST(CliViews, ExplainsWhoCouldTakeARequest) {
