@@ -28,8 +28,7 @@ Client::Client(SocketContext& context, Script& script, Yield& yield, std::uint64
       yield_(yield),
       socket_(context),
       ledger_(script.options.outstanding),
-      prng_(script.options.seed + number),
-      number_(number) {}
+      prng_(script.options.seed + number) {}
 
 void Client::start(const Window& window, Time now) {
   window_ = window;
