@@ -112,7 +112,7 @@ void Dispatcher::accept(ClientConnection from, Request&& message, Header&& heade
   place(request, true, step);
 }
 
-void Dispatcher::reject(ClientConnection from, WireId id, Verdict verdict, Step& step,
+void Dispatcher::reject(ClientConnection from, WireId id, const Verdict& verdict, Step& step,
                         bool duplicate) {
   counters_.count_error(verdict.code, verdict.reason);
   note_failure(nullptr, verdict.code, verdict.reason, verdict.sentence, step);
@@ -341,7 +341,8 @@ void Dispatcher::break_stream(PendingRequest& request, std::string sentence, boo
 
 // ---- it ends ---------------------------------------------------------------------------------
 
-void Dispatcher::fail(PendingRequest& request, Verdict verdict, bool worker_lives, Step& step) {
+void Dispatcher::fail(PendingRequest& request, const Verdict& verdict, bool worker_lives,
+                      Step& step) {
   counters_.count_error(verdict.code, verdict.reason);
   note_failure(&request, verdict.code, verdict.reason, verdict.sentence, step);
   step.out.push_back(

@@ -39,12 +39,12 @@ class Dispatcher {
               Step& step);
 
   // Answers a REQUEST that is not taken in, or a QUERY.
-  void reject(ClientConnection from, WireId id, Verdict verdict, Step& step,
+  void reject(ClientConnection from, WireId id, const Verdict& verdict, Step& step,
               bool duplicate = false);
 
   // Ends a request for its client, wherever it is. Where a worker has it, `worker_lives` decides:
   // it is sent a CANCEL and keeps the slot until it acknowledges, or the slot goes with it.
-  void fail(PendingRequest& request, Verdict verdict, bool worker_lives, Step& step);
+  void fail(PendingRequest& request, const Verdict& verdict, bool worker_lives, Step& step);
 
   // Its client has fallen silent: it is told, should it still hear.
   void expire_client(PendingRequest& request, Step& step);

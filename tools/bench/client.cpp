@@ -90,7 +90,7 @@ bool Client::pump() {
 
 void Client::took(Time now) {
   const Rest rest = socket_.receive_rest(header_);
-  if (header_.size() == 0 && rest.frames == 0) {  // the first word on a connection (section 1)
+  if (header_.empty() && rest.frames == 0) {  // the first word on a connection (section 1)
     if (ready_) ledger_.tally.complain("a client's connection was made anew");
     ready_ = true;
     return;

@@ -316,7 +316,7 @@ class Parser {
       return config::in_quotes(first) + " is one word too many" +
              (asks ? ": put quotes around the question" : "");
     }
-    const std::string what = fault.what();
+    std::string what = fault.what();
     if (dynamic_cast<const CLI::RequiredError*>(&fault) != nullptr && asks) {
       return "there is no question: write it in quotes, or - to read it from standard input";
     }
