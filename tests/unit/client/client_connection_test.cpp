@@ -140,8 +140,8 @@ TEST(Client, AFrozenBrokerIsTakenForDeadAndDialledAnew) {
   Story story;
   ClientOptions options = options_for(broker);
   options.heartbeat_interval = Milliseconds{20};
-  Client client(options);
   Story waiting;
+  Client client(options);
   client.request({.model = "llama", .retry = false}, story.callbacks());
   client.request({.model = "waiting"}, waiting.callbacks());
   const auto [peer, request] = broker.next<Request>();

@@ -253,7 +253,7 @@ TEST(AgentShell, OnAConnectionMadeAnewNothingIsSaidBeforeRegister) {
     prompt += "word ";
   for (std::uint64_t i = 0; i < 8; ++i)
     ask(broker, worker, broker_id_min + i, true, prompt);
-  for (int i = 0; i < 10; ++i) {
+  for (int i = 0; i < 3; ++i) {
     const std::size_t chunks = broker.all<Chunk>().size();
     ASSERT_TRUE(broker.until([&] { return broker.all<Chunk>().size() > chunks + 20; }));
     proxy.cut();
