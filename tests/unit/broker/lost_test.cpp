@@ -122,7 +122,8 @@ TEST(Lost, GoesBackToTheWorkerThatLostItWhereNoOtherCanTakeIt) {
   bench.add_worker(1, {.name = "A", .slots = 9});
   bench.request(5, 0);
   bench.request(5, 1);
-  bench.add_worker(2, {.name = "B", .slots = 1, .speed = 0.001});
+  bench.add_worker(2, {.name = "B"});
+  bench.heartbeat(2, {.slots = 1, .queue_length = 50, .state = WorkerState::ready});
   bench.drop();
   bench.register_worker(3, {.name = "A", .slots = 9});
   EXPECT_EQ(bench.take(), (Lines{"w3 REGISTERED", "w2 REQUEST #2", "w3 REQUEST #3"}));
