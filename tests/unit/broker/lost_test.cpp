@@ -157,6 +157,24 @@ TEST(Lost, KeepsItsTime) {
   EXPECT_EQ(bench.take(), (Lines{"c5 ERROR 0 WORKER_TIMEOUT running", "w2 CANCEL #1"}));
 }
 
+TEST(Lost, AndTakenByNobodyInTimeIsToldTogether) {
+  Bench bench;
+  bench.add_worker(1, {.name = "A"});
+  RequestOptions options;
+  options.timeout = 2s;
+  bench.request(5, 0, options);
+  bench.add_worker(2, {.name = "B", .slots = 0});
+  deregister(bench, 1);
+  bench.drop();
+  bench.pass(1s);
+  bench.heartbeat(2, {.slots = 0, .state = WorkerState::ready});
+  bench.pass(1s);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 0 WORKER_TIMEOUT queued"});
+  EXPECT_EQ(bench.errors().back().message,
+            "no worker took it within 2.0 s: worker \"A\" was lost: it has deregistered: gone, and "
+            "no other had a free slot");
+}
+
 TEST(Lost, WithABrokenSessionMovesOnceAllIsRead) {
   Bench bench;
   bench.add_worker(1, {.name = "A", .slots = 3});

@@ -85,6 +85,7 @@ TEST(Status, ThatNobodyAskedForIsASignOfLifeAndNoMore) {
   bench.status(1, 0, {.slots = 7});
   bench.status(1, 1, {.slots = 7});
   bench.pass(1500ms);
+  bench.status(1, 2, {.slots = 7});
   bench.status(1, 1, {.instance = 2, .slots = 7});
   bench.status(1, 1, {.name = "B", .slots = 7});
   EXPECT_EQ(bench.take(), Lines{});
