@@ -183,11 +183,11 @@ class Client::Impl {
     step(std::move(command.ask), now);
   }
 
-  void take(Withdraw&& command, Time now) { step(std::move(command), now); }
+  void take(const Withdraw& command, Time now) { step(command, now); }
 
-  void take(Stop&& command, Time now) {
+  void take(const Stop& command, Time now) {
     closing_until_ = now + closing_max;
-    step(std::move(command), now);
+    step(command, now);
   }
 
   // Whether the socket may hold more.
@@ -297,7 +297,7 @@ class Client::Impl {
   std::thread thread_;  // last: it starts when all the rest is there
 };
 
-Client::Client(ClientOptions options) : impl_(std::make_unique<Impl>(options)) {}
+Client::Client(const ClientOptions& options) : impl_(std::make_unique<Impl>(options)) {}
 
 Client::~Client() {
   impl_->close();

@@ -3,13 +3,6 @@
 #include <algorithm>
 
 namespace muster::broker {
-namespace {
-
-// Shorter gaps between two Ticks are no pause, however short the interval.
-constexpr Duration pause_min = std::chrono::milliseconds{250};
-
-}  // namespace
-
 ClientSessions::Client& ClientSessions::know(ClientConnection client, Time now) {
   const auto [entry, fresh] = clients_.try_emplace(client);
   Client& known = entry->second;

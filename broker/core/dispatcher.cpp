@@ -38,11 +38,10 @@ void note_failure(const PendingRequest* request, ErrorCode code, std::string_vie
 
 }  // namespace
 
-Dispatcher::Dispatcher(const ControllerOptions& options, WorkerRegistry& workers,
+Dispatcher::Dispatcher(const ControllerOptions& options, const WorkerRegistry& workers,
                        InFlightTable& requests, WaitingRoom& waiting, Counters& counters,
                        BrokerId first_id, std::uint64_t seed, Time started)
     : options_(options),
-      workers_(workers),
       requests_(requests),
       waiting_(waiting),
       counters_(counters),
@@ -113,7 +112,7 @@ void Dispatcher::accept(ClientConnection from, Request&& message, Header&& heade
   place(request, true, step);
 }
 
-void Dispatcher::reject(ClientConnection from, WireId id, Verdict verdict, Step& step,
+void Dispatcher::reject(ClientConnection from, WireId id, const Verdict& verdict, Step& step,
                         bool duplicate) {
   counters_.count_error(verdict.code, verdict.reason);
   note_failure(nullptr, verdict.code, verdict.reason, verdict.sentence, step);
@@ -345,7 +344,8 @@ void Dispatcher::break_stream(PendingRequest& request, std::string sentence, boo
 
 // ---- it ends ---------------------------------------------------------------------------------
 
-void Dispatcher::fail(PendingRequest& request, Verdict verdict, bool worker_lives, Step& step) {
+void Dispatcher::fail(PendingRequest& request, const Verdict& verdict, bool worker_lives,
+                      Step& step) {
   counters_.count_error(verdict.code, verdict.reason);
   note_failure(&request, verdict.code, verdict.reason, verdict.sentence, step);
   step.out.push_back(

@@ -30,21 +30,21 @@ struct Verdict {
 
 class Dispatcher {
  public:
-  Dispatcher(const ControllerOptions& options, WorkerRegistry& workers, InFlightTable& requests,
-             WaitingRoom& waiting, Counters& counters, BrokerId first_id, std::uint64_t seed,
-             Time started);
+  Dispatcher(const ControllerOptions& options, const WorkerRegistry& workers,
+             InFlightTable& requests, WaitingRoom& waiting, Counters& counters, BrokerId first_id,
+             std::uint64_t seed, Time started);
 
   // Takes a new REQUEST in, or answers it.
   void accept(ClientConnection from, Request&& message, Header&& header, Payload&& payload,
               Step& step);
 
   // Answers a REQUEST that is not taken in, or a QUERY.
-  void reject(ClientConnection from, WireId id, Verdict verdict, Step& step,
+  void reject(ClientConnection from, WireId id, const Verdict& verdict, Step& step,
               bool duplicate = false);
 
   // Ends a request for its client, wherever it is. Where a worker has it, `worker_lives` decides:
   // it is sent a CANCEL and keeps the slot until it acknowledges, or the slot goes with it.
-  void fail(PendingRequest& request, Verdict verdict, bool worker_lives, Step& step);
+  void fail(PendingRequest& request, const Verdict& verdict, bool worker_lives, Step& step);
 
   // Its client has fallen silent: it is told, should it still hear.
   void expire_client(PendingRequest& request, Step& step);
@@ -116,7 +116,6 @@ class Dispatcher {
   [[nodiscard]] Error make_error(WireId id, const Verdict& verdict, const WorkerInfo* worker) const;
 
   const ControllerOptions& options_;
-  WorkerRegistry& workers_;
   InFlightTable& requests_;
   WaitingRoom& waiting_;
   Counters& counters_;

@@ -5,14 +5,6 @@
 #include "protocol/check.hpp"
 
 namespace muster::broker {
-namespace {
-
-// Shorter than this no turn of the broker counts as a pause of its own, however short the interval:
-// under load turns may take so long, and somebody must be judged then too.
-constexpr Duration pause_min = std::chrono::milliseconds{100};
-
-}  // namespace
-
 void WorkerStatusChecker::watch(const WorkerInfo& worker, Time now) {
   const Watch watch{.judge_at = now + options_.heartbeat_interval * 3 / 2,
                     .heartbeat_at = now + options_.heartbeat_interval};

@@ -200,8 +200,8 @@ bool Broker::read_frontend() {
 void Broker::flush_outbox() {
   if (outbox_.empty()) return;
   const auto lost =
-      outbox_.flush(now_, [this](ClientConnection to, Frame&& header, Payload&& payload) {
-        return to_frontend(to, std::move(header), std::move(payload));
+      outbox_.flush(now_, [this](ClientConnection to, Frame& header, Payload& payload) {
+        return to_frontend(to, header, payload);
       });
   for (const auto& [client, cut_off] : lost)
     lose(client, cut_off);  // the Controller hears of it with the turn's Tick
@@ -269,7 +269,8 @@ void Broker::perform(RelayToWorker& action) {
   send(action.to, std::move(action.header), std::move(action.payload), action.id);
 }
 
-Sent Broker::to_frontend(ClientConnection to, Frame&& header, Payload&& payload) {
+// What is not taken stays as it is.
+Sent Broker::to_frontend(ClientConnection to, Frame& header, Payload& payload) {
   const Sent sent = frontend_.send(to.value, std::move(header), std::move(payload));
   if (sent == Sent::done) last_sent_ = now_;
   return sent;
@@ -277,15 +278,14 @@ Sent Broker::to_frontend(ClientConnection to, Frame&& header, Payload&& payload)
 
 void Broker::send(ClientConnection to, Frame&& header, Payload&& payload) {
   if (clients_gone_.contains(to)) return;
-  Sent sent = Sent::full;
-  if (!outbox_.holds(to)) sent = to_frontend(to, std::move(header), std::move(payload));
+  const Sent sent = outbox_.holds(to) ? Sent::full : to_frontend(to, header, payload);
   switch (sent) {
     case Sent::done:
       return;
     case Sent::unreachable:
       return lose(to, false);
     case Sent::full:
-      if (!outbox_.keep(to, std::move(header), std::move(payload), now_)) lose(to, true);
+      if (!outbox_.keep(to, header, payload, now_)) lose(to, true);
       return;
   }
 }

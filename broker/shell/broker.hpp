@@ -85,7 +85,7 @@ class Broker {
   void perform(FailureNote& note) { notes_.write(note, now_); }
   void perform(RequestNote& note) { notes_.write(note); }
   void perform(FaultNote& note) { notes_.write(note, now_); }
-  [[nodiscard]] transport::Sent to_frontend(ClientConnection to, Frame&& header, Payload&& payload);
+  [[nodiscard]] transport::Sent to_frontend(ClientConnection to, Frame& header, Payload& payload);
   void send(ClientConnection to, Frame&& header, Payload&& payload);
   // `attempt`: the message is its REQUEST.
   void send(WorkerConnection to, Frame&& header, Payload&& payload,

@@ -4,7 +4,8 @@
 
 namespace muster::broker {
 
-bool ClientOutbox::keep(ClientConnection client, Frame&& header, Payload&& payload, Time now) {
+bool ClientOutbox::keep(ClientConnection client, const Frame& header, const Payload& payload,
+                        Time now) {
   const std::uint64_t cost = header.size() + payload.bytes() + message_overhead;
   auto queue = queues_.find(client);
   const std::uint64_t waiting = queue != queues_.end() ? queue->second.bytes : 0;
@@ -31,7 +32,7 @@ std::vector<ClientOutbox::Lost> ClientOutbox::flush(Time now, const Send& send) 
     Sent outcome = Sent::done;
     while (!queue.messages.empty()) {
       Message& message = queue.messages.front();
-      outcome = send(client, std::move(message.header), std::move(message.payload));
+      outcome = send(client, message.header, message.payload);
       if (outcome != Sent::done) break;
       queue.taken_at = now;
       queue.bytes -= message.cost;

@@ -37,14 +37,15 @@ class ClientOutbox {
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 
   // Keeps a message. False: a bound is passed, and the client is cut off.
-  [[nodiscard]] bool keep(ClientConnection client, Frame&& header, Payload&& payload, Time now);
+  [[nodiscard]] bool keep(ClientConnection client, const Frame& header, const Payload& payload,
+                          Time now);
 
   struct Lost {
     ClientConnection client;
     bool cut_off = false;  // it stalled; else its connection is gone
     friend bool operator==(const Lost&, const Lost&) = default;
   };
-  using Send = std::function<transport::Sent(ClientConnection, Frame&&, Payload&&)>;
+  using Send = std::function<transport::Sent(ClientConnection, Frame&, Payload&)>;
 
   // Sends what goes now. What is kept for those returned has been dropped.
   [[nodiscard]] std::vector<Lost> flush(Time now, const Send& send);

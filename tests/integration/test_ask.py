@@ -1,13 +1,14 @@
 """What `muster` makes of answers that are no text, as a worker of the test's own gives them, and of
-an output that takes none.
+an output that takes none; of a broker that is restarted, and of a worker that is drained.
 """
 
 import json
+import signal
 import subprocess
 import unittest
 
 import peers
-from muster_processes import BIN, SOON, Cluster
+from muster_processes import BIN, SOON, Broker, Cluster
 
 EVENTS = "text/event-stream"
 FACE = json.dumps("\N{GRINNING FACE}")[1:-1]  # two escapes, each half of it
@@ -77,6 +78,44 @@ class Output(unittest.TestCase):
                 self.assertEqual(
                     (1, "muster: standard output can't be written: No space left on device\n"),
                     (answer.returncode, answer.stderr), command)
+
+
+class Restart(unittest.TestCase):
+    def test_a_broker_that_was_killed_and_is_back_is_asked_again(self):
+        with Cluster(**{"no_worker.restart_grace": "20s"}) as cluster:
+            cluster.agent("slow", "--demo", **{"echo.first_token": "2s"})
+            first = cluster.broker
+            with subprocess.Popen(
+                    [BIN / "muster", "ask", "--broker", first.frontend, "--model", "echo", "so"],
+                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                    text=True) as asking:
+                cluster.wait_for_worker("slow", lambda w: w["in_flight"] == 1)
+                first.signal(signal.SIGKILL)
+                first.ends()
+                cluster.broker = cluster.add(Broker(
+                    first.frontend, first.backend, **{"no_worker.restart_grace": "20s"}))
+                out, err = asking.communicate(timeout=SOON)
+            self.assertEqual((0, "so\n"), (asking.returncode, out), err)
+            self.assertIn("the question is asked again", err)
+
+
+class Drain(unittest.TestCase):
+    def test_drain_waits_for_what_is_in_hand_and_undrain_takes_it_back(self):
+        with Cluster() as cluster:
+            cluster.agent("slow", "--demo", **{"echo.first_token": "1s"})
+            with subprocess.Popen(
+                    [BIN / "muster", "ask", "--broker", cluster.broker.frontend, "--model", "echo",
+                     "so"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as asking:
+                cluster.wait_for_worker("slow", lambda w: w["in_flight"] == 1)
+                drained = cluster.muster("drain", "slow", "--wait")
+                self.assertEqual((0, "slow has drained\n"), (drained.returncode, drained.stdout))
+                self.assertEqual("so\n", asking.communicate(timeout=SOON)[0])
+            self.assertEqual(3, cluster.ask("--model", "echo", "so").returncode)
+            self.assertEqual(0, cluster.muster("undrain", "slow").returncode)
+            cluster.wait_for_worker("slow", lambda w: w["state"] == "ready")
+            why = cluster.muster("why", "--model", "echo").stdout
+            self.assertRegex(why, "^echo\n  slow  YES  ")
+            self.assertEqual(1, cluster.muster("drain", "nobody").returncode)
 
 
 if __name__ == "__main__":

@@ -28,8 +28,7 @@ Client::Client(SocketContext& context, Script& script, Yield& yield, std::uint64
       yield_(yield),
       socket_(context),
       ledger_(script.options.outstanding),
-      prng_(script.options.seed + number),
-      number_(number) {}
+      prng_(script.options.seed + number) {}
 
 void Client::start(const Window& window, Time now) {
   window_ = window;
@@ -91,7 +90,7 @@ bool Client::pump() {
 
 void Client::took(Time now) {
   const Rest rest = socket_.receive_rest(header_);
-  if (header_.size() == 0 && rest.frames == 0) {  // the first word on a connection (section 1)
+  if (header_.empty() && rest.frames == 0) {  // the first word on a connection (section 1)
     if (ready_) ledger_.tally.complain("a client's connection was made anew");
     ready_ = true;
     return;

@@ -55,7 +55,6 @@ class Client : public Peer {
   Dealer socket_;
   Ledger ledger_;
   Prng prng_;
-  std::uint64_t number_;
   Window window_;
   std::optional<Arrivals> arrivals_;
   bool ready_ = false;

@@ -34,7 +34,7 @@ bool Worker::pump() {
 }
 
 void Worker::took() {
-  if (header_.size() == 0 && !header_.more()) return met();
+  if (header_.empty() && !header_.more()) return met();
   if (enveloped_) {
     std::swap(envelope_, header_);
     CHECK(socket_.receive(header_), "libzmq gave a part of a message");

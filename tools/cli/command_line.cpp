@@ -107,8 +107,8 @@ constexpr const char* remove_examples = R"(Examples:
   muster remove gpu7:8000
 
 Ends the worker's session at this broker at once. What it has in hand goes to other workers where
-that is possible, and ends with WORKER_LOST otherwise. An agent that still runs registers again by
-itself: stop it first, or use `muster drain` to take a worker out of service in good order.)";
+that is possible, and ends with WORKER_LOST otherwise. Its agent does not come back to this broker
+by itself. `muster drain` takes a worker out of service in good order.)";
 
 constexpr const char* shared_help =
     "--broker, --timeout, --config and --set are taken too: see muster --help.";
@@ -270,8 +270,7 @@ class Parser {
                                 drain_examples, drain_.worker);
     drain->add_flag("--wait", drain_.wait, "wait until it has nothing in hand any more")
         ->option_text(" ");
-    drain->add_option("--reason", drain_.reason, "why: shown beside the worker, and in the log")
-        ->option_text("TEXT");
+    drain->add_option("--reason", drain_.reason, "why: for the broker's log")->option_text("TEXT");
     drain_command_ = drain;
   }
 
@@ -317,7 +316,7 @@ class Parser {
       return config::in_quotes(first) + " is one word too many" +
              (asks ? ": put quotes around the question" : "");
     }
-    const std::string what = fault.what();
+    std::string what = fault.what();
     if (dynamic_cast<const CLI::RequiredError*>(&fault) != nullptr && asks) {
       return "there is no question: write it in quotes, or - to read it from standard input";
     }

@@ -68,7 +68,6 @@ std::string hint(const RequestError& error) {
     case rate_limited:
       return "see `muster workers` for the load, or try again later";
     case worker_timeout:
-      return "see `muster workers`";
     case worker_failed:
     case worker_lost:
       return "see `muster workers`";

@@ -71,7 +71,7 @@ std::string state_of(const Json& worker) {
   const Json& ejected_for = member(worker, "ejected_for");
   const bool for_some_time = ejected_for.is_number() && ejected_for > 0;
   if (flag(worker, "ejected") || for_some_time) state += ", put aside";
-  if (for_some_time) state += " for " + time_field(worker, "ejected_for");
+  if (for_some_time) state += " for " + time_field(worker, "ejected_for") + " more";
   return state;
 }
 

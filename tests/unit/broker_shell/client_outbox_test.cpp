@@ -19,7 +19,7 @@ constexpr ClientConnection bob{2};
 
 // The frontend, with as much room for each client as the test says.
 struct Frontend {
-  Sent operator()(ClientConnection to, Frame&& header, Payload&& payload) {
+  Sent operator()(ClientConnection to, Frame& header, Payload& payload) {
     if (gone.contains(to)) return Sent::unreachable;
     if (room[to] == 0) return Sent::full;
     --room[to];
@@ -40,8 +40,8 @@ class Outbox : public testing::Test {
       EXPECT_TRUE(outbox.keep(client, Frame{word}, Payload{"!"}, now));
   }
   std::vector<ClientOutbox::Lost> flush(Time now = start) {
-    return outbox.flush(now, [this](ClientConnection to, Frame&& header, Payload&& payload) {
-      return frontend(to, std::move(header), std::move(payload));
+    return outbox.flush(now, [this](ClientConnection to, Frame& header, Payload& payload) {
+      return frontend(to, header, payload);
     });
   }
 

@@ -124,8 +124,8 @@ TEST(CliViews, ShowsAllThatSpeaksAgainstAWorker) {
   };
   EXPECT_EQ(state(R"("stalled":true)"), "ready, stalled");
   EXPECT_EQ(state(R"("ejected":true)"), "ready, put aside");
-  EXPECT_EQ(state(R"("ejected":true,"ejected_for":8200)"), "ready, put aside for 8.2s");
-  EXPECT_EQ(state(R"("ejected_for":8200)"), "ready, put aside for 8.2s");
+  EXPECT_EQ(state(R"("ejected":true,"ejected_for":8200)"), "ready, put aside for 8.2s more");
+  EXPECT_EQ(state(R"("ejected_for":8200)"), "ready, put aside for 8.2s more");
   EXPECT_EQ(state(R"("ejected_for":0,"ejected":false,"stalled":false)"), "ready");
   EXPECT_EQ(state(R"("ejected":true,"suspect":true,"stalled":true,"broken":true)"),
             "ready, broken, suspect, stalled, put aside");
@@ -134,9 +134,9 @@ TEST(CliViews, ShowsAllThatSpeaksAgainstAWorker) {
 TEST(CliViews, ShowsForWhatReasonAWorkerDrains) {
   const std::string view = workers_view(
       R"({"workers":[{"worker":"w1","state":"draining","drained_reason":"new driver"},
-                     {"worker":"w2","state":"draining","why":"told to","drained_reason":"disk"}]})");
+                     {"worker":"w2","state":"draining","drained_reason":"disk","why":"told"}]})");
   EXPECT_NE(view.find("  new driver\n"), std::string::npos) << view;
-  EXPECT_NE(view.find("  told to; disk\n"), std::string::npos) << view;
+  EXPECT_NE(view.find("  told; disk\n"), std::string::npos) << view;
 }
 
 TEST(CliViews, ExplainsWhoCouldTakeARequest) {
