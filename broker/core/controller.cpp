@@ -59,7 +59,9 @@ class Controller::Impl {
                      refreshes_.next_deadline(), stop_at_});
   }
 
-  [[nodiscard]] bool idle() const { return requests_.unanswered_count() == 0; }
+  [[nodiscard]] bool idle() const {
+    return requests_.unanswered_count() == 0 && refreshes_.empty();
+  }
 
   void check() const {
     broker::check_invariants(workers_, requests_, waiting_, dispatcher_.no_worker(), now_);
@@ -130,14 +132,7 @@ class Controller::Impl {
     }
     if (message.name == "refresh") return refresh(from, message.id, step);
     if (message.name == "drain" || message.name == "remove") {
-      WorkerInfo* worker = worker_of(from, message, step);
-      if (worker == nullptr) return;
-      answer(Value::Map{});
-      if (message.name == "remove") return sessions_.remove(*worker, step);
-      const Value* on = message.args.find("on");
-      const Value* why = message.args.find("reason");
-      return sessions_.drain(*worker, on == nullptr || on->bool_or(true),
-                             why != nullptr ? std::string{why->string_or("")} : "", step);
+      return order(from, message, step);
     }
     dispatcher_.reject(from, message.id,
                        {ErrorCode::bad_request,
@@ -147,6 +142,28 @@ class Controller::Impl {
                             "\"; this broker answers models, workers, stats, why, refresh, drain "
                             "and remove"},
                        step);
+  }
+
+  // `drain` and `remove`.
+  void order(ClientConnection from, const Query& message, Step& step) {
+    WorkerInfo* worker = worker_of(from, message, step);
+    if (worker == nullptr) return;
+    const bool remove = message.name == "remove";
+    const Value* on = message.args.find("on");
+    const Value* why = message.args.find("reason");
+    if (!remove && (on == nullptr || !std::holds_alternative<bool>(on->data()))) {
+      return dispatcher_.reject(from, message.id,
+                                {ErrorCode::bad_request,
+                                 {},
+                                 false,
+                                 "the query drain needs `on`: true, to drain the worker, or false, "
+                                 "to have it serve again"},
+                                step);
+    }
+    step.out.push_back(SendToClient{from, Answer{message.id, Value::Map{}}});
+    if (remove) return sessions_.remove(*worker, step);
+    sessions_.drain(*worker, on->bool_or(true),
+                    why != nullptr ? std::string{why->string_or("")} : "", step);
   }
 
   // Whom an operator's query names; null: it was answered that there is none.
@@ -181,18 +198,18 @@ class Controller::Impl {
       refresh.unanswered.insert(worker->session);
     }
     refreshes_.add(std::move(refresh));
-    finish_refreshes(step);
+    finish_refreshes(step.now, step);
   }
 
-  void finish_refreshes(Step& step) {
-    for (const Refreshes::Refresh& done : refreshes_.take_done(step.now)) {
+  void finish_refreshes(Time at, Step& step) {
+    for (const Refreshes::Refresh& done : refreshes_.take_done(at)) {
       step.out.push_back(SendToClient{done.client, Answer{done.id, answer_workers(census())}});
     }
   }
 
   void worker_said(WorkerSaid&& event, Step& step) {
     sessions_.said(std::move(event), step);
-    if (!refreshes_.empty()) finish_refreshes(step);
+    if (!refreshes_.empty()) finish_refreshes(step.now, step);
   }
 
   void client_fault(const ClientFault& event, Step& step) {
@@ -226,7 +243,7 @@ class Controller::Impl {
       if (WorkerInfo* worker = workers_.find(session)) sessions_.probe(*worker, step);
     }
     tick_clients(event.frontend_empty, step);
-    finish_refreshes(step);
+    finish_refreshes(step.now, step);
     if (step.now >= stop_at_) end_all(step);
 #ifndef NDEBUG
     check();
@@ -266,6 +283,7 @@ class Controller::Impl {
       dispatcher_.fail(*request, {ErrorCode::shutting_down, {}, true, "the broker is stopping"},
                        true, step);
     }
+    finish_refreshes(time_never, step);
   }
 
   [[nodiscard]] bool is_outstanding(ClientConnection from, WireId id) {

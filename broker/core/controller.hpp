@@ -41,7 +41,7 @@ class Controller {
   // When the next Tick is wanted; never later than one heartbeat interval from the last one.
   [[nodiscard]] Time next_deadline() const;
 
-  // Whether every request has been answered: a stopping broker waits for this.
+  // Whether every request and refresh has been answered: a stopping broker waits for this.
   [[nodiscard]] bool idle() const;
 
   // Ends the process if the state contradicts itself (invariants.hpp). O(everything).

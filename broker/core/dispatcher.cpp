@@ -149,7 +149,8 @@ void Dispatcher::wait(PendingRequest& request) {
 
 void Dispatcher::hold_or_answer(PendingRequest& request, Step& step) {
   const Time until = no_worker_.hold_until(request, step.now);
-  const bool room = request.in_room || waiting_.depth(request.model) < options_.queue_depth_max;
+  const bool room = request.in_room || request.in_front ||
+                    waiting_.depth(request.model) < options_.queue_depth_max;
   if (until > step.now && room) {
     request.held_until = until;
     return wait(request);
@@ -159,7 +160,9 @@ void Dispatcher::hold_or_answer(PendingRequest& request, Step& step) {
 
 void Dispatcher::answer_no_worker(PendingRequest& request, Step& step) {
   const NoWorkerHandler::Reason why = no_worker_.explain(request);
-  const std::string before = request.lost_why.empty() ? "" : request.lost_why + ", and ";
+  std::string before = request.lost_why;
+  if (before.ends_with('.')) before.pop_back();
+  if (!before.empty()) before += ", and ";
   fail(request, {ErrorCode::no_worker, why.word, why.retryable, before + why.sentence}, true, step);
 }
 

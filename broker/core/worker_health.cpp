@@ -33,13 +33,33 @@ void WorkerHealth::failed(WorkerInfo& worker, Step& step) {
        true, step);
 }
 
+WorkerInfo* WorkerHealth::take_back_beyond_share(const std::vector<std::string>& names,
+                                                 Step& step) const {
+  for (const std::string& name : names) {
+    if (share_holds(name, 0)) continue;
+    WorkerInfo* first = nullptr;
+    for (WorkerInfo* worker : workers_.serving(name)) {
+      if (worker->aside && (first == nullptr || worker->aside_until < first->aside_until))
+        first = worker;
+    }
+    first->aside = false;
+    note(*first, "taken_back", "too few others serve " + in_quotes(name), false, step);
+    return first;
+  }
+  return nullptr;
+}
+
+bool WorkerHealth::share_holds(std::string_view model, std::size_t more) const {
+  const auto serving = workers_.serving(model);
+  const auto aside =
+      static_cast<std::size_t>(std::ranges::count_if(serving, &WorkerInfo::aside)) + more;
+  return static_cast<double>(aside) <=
+         options_.ejection_share_max * static_cast<double>(serving.size());
+}
+
 bool WorkerHealth::may_put_aside(const WorkerInfo& worker) const {
-  return std::ranges::all_of(worker.names, [&](const std::string& name) {
-    const auto serving = workers_.serving(name);
-    const auto aside = std::ranges::count_if(serving, &WorkerInfo::aside);
-    return static_cast<double>(aside + 1) <=
-           options_.ejection_share_max * static_cast<double>(serving.size());
-  });
+  return std::ranges::all_of(worker.names,
+                             [&](const std::string& name) { return share_holds(name, 1); });
 }
 
 void WorkerHealth::got_done(WorkerInfo& worker, Step& step) const {

@@ -12,6 +12,9 @@
 // What a client did wrong (4xx) counts for nothing here: it comes as a FINAL.
 
 #include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "broker/core/counters.hpp"
 #include "broker/core/options.hpp"
@@ -34,7 +37,14 @@ class WorkerHealth {
   // Its heartbeat tells how much has been done so far. True: it is stalled since now.
   [[nodiscard]] bool told(WorkerInfo& worker, std::optional<std::uint64_t> progress, Step& step);
 
+  // Fewer serve these names than before, so that more than the share may be aside: takes back one,
+  // the next that would be tried. Null: the share holds.
+  [[nodiscard]] WorkerInfo* take_back_beyond_share(const std::vector<std::string>& names,
+                                                   Step& step) const;
+
  private:
+  // With so many more aside than there are.
+  [[nodiscard]] bool share_holds(std::string_view model, std::size_t more) const;
   [[nodiscard]] bool may_put_aside(const WorkerInfo& worker) const;
 
   const ControllerOptions& options_;

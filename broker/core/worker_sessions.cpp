@@ -57,6 +57,7 @@ void WorkerSessions::said(WorkerSaid&& event, Step& step) {
   }
   if (worker == nullptr) {
     ++counters_.unbound;
+    if (std::holds_alternative<Deregister>(event.message)) forget_contender(event.from, {});
     if (may_be_told_to_register(event.from, step.now)) {
       step.out.push_back(SendToWorker{event.from, Reregister{}});
     }
@@ -214,24 +215,29 @@ bool WorkerSessions::may_be_told_to_register(WorkerConnection connection, Time n
 
 void WorkerSessions::unreachable(const WorkerUnreachable& event, Step& step) {
   WorkerInfo* worker = workers_.find(event.worker);
-  if (worker != nullptr && !worker->broken) {
+  const bool breaks = worker != nullptr && !worker->broken;
+  if (breaks) {
     ++counters_.broken;
     worker->broken = true;
-    broken_.push_back(worker->session);
+    if (std::ranges::find(broken_, worker->session) == broken_.end())
+      broken_.push_back(worker->session);
     note(*worker, "broken", "its connection is gone; it takes no requests until it is back", true,
          step);
-    if (contenders_.contains(worker->session)) {
-      replace(*worker, "its connection is gone", step);
-      worker = nullptr;
-    } else {
-      changed(*worker, step);
-    }
   }
-  if (!event.undelivered) return;
-  PendingRequest* request = requests_.find(*event.undelivered);
+  // First what was certainly not begun: it is not lost with the session, should that end now.
+  if (event.undelivered) undelivered(*event.undelivered, step);
+  if (!breaks) return;
+  if (contenders_.contains(worker->session))
+    return replace(*worker, "its connection is gone", step);
+  changed(*worker, step);
+}
+
+void WorkerSessions::undelivered(BrokerId attempt, Step& step) {
+  PendingRequest* request = requests_.find(attempt);
   if (request == nullptr) return;
   if (request->phase == Phase::sent) return dispatcher_.give_to_another(*request, step);
-  dispatcher_.drop_attempt(*request, step);
+  // Answered meanwhile; or its worker has guessed the id and sent a part.
+  timeout_handler_.lose(*request, reason::unreachable, "its connection is gone", step);
 }
 
 void WorkerSessions::tick(bool backend_empty, Step& step) {
@@ -253,8 +259,8 @@ void WorkerSessions::tick(bool backend_empty, Step& step) {
             in_seconds(WorkerStatusChecker::silence(*worker, step.now)),
         step);
   }
-  if (!backend_empty) return;
   run_contenders(step);
+  if (!backend_empty) return;
   for (const SessionId session : std::exchange(broken_, {})) {
     WorkerInfo* worker = workers_.find(session);
     if (worker == nullptr || !worker->broken) continue;
@@ -265,7 +271,7 @@ void WorkerSessions::tick(bool backend_empty, Step& step) {
 Time WorkerSessions::next_deadline() const {
   Time next = checker_.next_deadline();
   for (const auto& [session, contender] : contenders_)
-    next = std::min(next, contender.until);
+    next = std::min(next, contender.look_at);
   return next;
 }
 

@@ -66,10 +66,12 @@ class WorkerSessions {
   // A newer instance that wants the name of a session that may be dead (section 6, Replace).
   void contend(WorkerInfo& holder, WorkerConnection connection, WorkerDescription&& info,
                Step& step);
+  void forget_contender(WorkerConnection connection, std::string_view but_for);
   void turn_away(WorkerConnection connection, const std::string& name, Step& step);
   void holder_lives(const WorkerInfo& holder, Step& step);
   void replace(WorkerInfo& holder, const std::string& why, Step& step);
   void run_contenders(Step& step);
+  void undelivered(BrokerId attempt, Step& step);
 
   void take_over(WorkerInfo& worker, WorkerDescription&& info, std::uint64_t bindings, Step& step);
   void take_in(WorkerInfo& worker, WorkerDescription&& info, Step& step);
@@ -77,6 +79,7 @@ class WorkerSessions {
   bool set_models(WorkerInfo& worker, std::vector<ModelDescription>&& models, Step& step);
   void set_state(WorkerInfo& worker, WorkerState state, std::string why, Step& step);
   void changed(WorkerInfo& worker, Step& step);
+  void take_back(const std::vector<std::string>& names, Step& step);
   void end(WorkerInfo& worker, std::string_view what, std::string_view reason,
            const std::string& sentence, Step& step);
   void dismiss(WorkerConnection connection, ErrorCode code, const std::string& sentence,
@@ -109,7 +112,8 @@ class WorkerSessions {
   struct Contender {
     WorkerConnection connection;
     WorkerDescription info;
-    Time until;  // then the holder has not answered, and the name is free
+    Time until;    // then the holder has not answered, and the name is free
+    Time look_at;  // when that is to be judged
   };
   std::map<SessionId, Contender> contenders_;  // by the holder of the name
   std::uint64_t last_nonce_ = 0;

@@ -1,6 +1,7 @@
 // How sessions begin, resume, are reconciled and end (docs/protocol.md, section 6).
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "broker/core/text.hpp"
@@ -20,6 +21,7 @@ void WorkerSessions::on_register(WorkerConnection connection, WorkerDescription&
   }
   if (const auto why = too_much(info))
     return dismiss(connection, ErrorCode::bad_request, *why, step);
+  forget_contender(connection, info.worker);
   WorkerInfo* bound = workers_.find(connection);
   if (bound != nullptr && bound->name == info.worker && info.instance < bound->instance) {
     return dismiss(connection, ErrorCode::replaced,
@@ -39,6 +41,7 @@ void WorkerSessions::on_register(WorkerConnection connection, WorkerDescription&
   WorkerInfo* named = workers_.find(std::string_view{info.worker});
   if (named == nullptr) return begin(connection, std::move(info), step);
   if (info.instance == named->instance) {
+    forget_contender(connection, {});
     return resume(*named, connection, std::move(info), step);
   }
   if (info.instance < named->instance) {
@@ -127,18 +130,27 @@ void WorkerSessions::contend(WorkerInfo& holder, WorkerConnection connection,
   const auto before = contenders_.find(holder.session);
   if (before != contenders_.end()) {
     Contender& other = before->second;
-    if (other.connection != connection) {
-      if (info.instance < other.info.instance) return turn_away(connection, holder.name, step);
-      if (info.instance > other.info.instance) turn_away(other.connection, holder.name, step);
-      other.connection = connection;
-    }
+    const WorkerConnection rival = other.connection;
+    const Instance rival_instance = other.info.instance;
+    if (rival != connection && info.instance < rival_instance)
+      return turn_away(connection, holder.name, step);
+    other.connection = connection;
     other.info = std::move(info);
+    if (rival != connection && rival_instance < other.info.instance)
+      turn_away(rival, holder.name, step);
     return;
   }
-  contenders_.emplace(holder.session, Contender{connection, std::move(info),
-                                                step.now + options_.heartbeat_interval});
+  const Time until = step.now + options_.heartbeat_interval;
+  contenders_.emplace(holder.session, Contender{connection, std::move(info), until, until});
   if (holder.broken) return replace(holder, "its connection is gone", step);
   probe(holder, step);
+}
+
+// A connection is never bound while it contends, and contends for one name.
+void WorkerSessions::forget_contender(WorkerConnection connection, std::string_view but_for) {
+  std::erase_if(contenders_, [&](const auto& entry) {
+    return entry.second.connection == connection && entry.second.info.worker != but_for;
+  });
 }
 
 void WorkerSessions::turn_away(WorkerConnection connection, const std::string& name, Step& step) {
@@ -169,10 +181,15 @@ void WorkerSessions::replace(WorkerInfo& holder, const std::string& why, Step& s
       step);
 }
 
+// By the time up to which all is read: a STATUS may have come and not be read yet.
 void WorkerSessions::run_contenders(Step& step) {
   std::vector<SessionId> due;
-  for (const auto& [session, contender] : contenders_) {
-    if (step.now >= contender.until) due.push_back(session);
+  for (auto& [session, contender] : contenders_) {
+    if (checker_.read_up_to() >= contender.until) {
+      due.push_back(session);
+    } else if (step.now >= contender.look_at) {
+      contender.look_at = step.now + options_.heartbeat_interval / 8;
+    }
   }
   for (const SessionId session : due) {
     replace(*workers_.find(session), "it did not answer a PROBE", step);
@@ -208,6 +225,9 @@ bool WorkerSessions::set_models(WorkerInfo& worker, std::vector<ModelDescription
   if (worker.names == names_before) return false;
   note(worker, "updated", "it serves " + listed(worker.names), false, step);
   dispatcher_.recheck(names_before, step);
+  std::vector<std::string> left;
+  std::ranges::set_difference(names_before, worker.names, std::back_inserter(left));
+  take_back(left, step);
   return true;
 }
 
@@ -222,6 +242,7 @@ void WorkerSessions::set_state(WorkerInfo& worker, WorkerState state, std::strin
 void WorkerSessions::changed(WorkerInfo& worker, Step& step) {
   dispatcher_.fill(worker, step);
   dispatcher_.recheck(worker.names, step);
+  take_back(worker.names, step);
 }
 
 void WorkerSessions::end(WorkerInfo& worker, std::string_view what, std::string_view reason,
@@ -244,11 +265,18 @@ void WorkerSessions::end(WorkerInfo& worker, std::string_view what, std::string_
     if (request != nullptr && request->in_room) dispatcher_.place_waiting(*request, step);
   }
   dispatcher_.recheck(names, step);
+  take_back(names, step);
+}
+
+void WorkerSessions::take_back(const std::vector<std::string>& names, Step& step) {
+  while (WorkerInfo* worker = health_.take_back_beyond_share(names, step))
+    changed(*worker, step);
 }
 
 void WorkerSessions::dismiss(WorkerConnection connection, ErrorCode code,
                              const std::string& sentence, Step& step) {
   ++counters_.dismissed;
+  forget_contender(connection, {});
   step.out.push_back(SendToWorker{connection, Dismiss{code, sentence}});
   // What the worker had in hand it drops now (section 6).
   if (WorkerInfo* bound = workers_.find(connection))

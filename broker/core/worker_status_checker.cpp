@@ -24,7 +24,15 @@ void WorkerStatusChecker::forget(const WorkerInfo& worker) {
 
 bool WorkerStatusChecker::heard(WorkerInfo& worker, Time now) {
   worker.last_heard = now;
-  return std::exchange(worker.suspect, false);
+  if (!std::exchange(worker.suspect, false)) return false;
+  // It was to be judged when it would have expired, which may be long after it is overdue again.
+  Watch& watch = watches_.at(worker.session);
+  const Time overdue_at = now + options_.heartbeat_interval * 3 / 2;
+  if (overdue_at < watch.judge_at) {
+    judgements_.disarm(worker.session, watch.judge_at);
+    judgements_.arm(worker.session, watch.judge_at = overdue_at);
+  }
+  return true;
 }
 
 WorkerStatusChecker::Due WorkerStatusChecker::tick(Time now, bool all_read,

@@ -42,6 +42,9 @@ class WorkerStatusChecker {
   // When tick() has something to do; never later than an interval from the last one.
   [[nodiscard]] Time next_deadline() const;
 
+  // Everything that had arrived from workers by then has been read.
+  [[nodiscard]] Time read_up_to() const { return read_up_to_; }
+
   // How long nothing has been heard.
   [[nodiscard]] static Duration silence(const WorkerInfo& worker, Time now) {
     return now - worker.last_heard;

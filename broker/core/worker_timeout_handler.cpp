@@ -9,6 +9,7 @@ namespace {
 
 // A request that was refused did find free slots: then the workers' own words say what is wrong.
 std::string why_waiting(const PendingRequest& request) {
+  if (!request.lost_why.empty()) return ": " + request.lost_why + ", and no other had a free slot";
   if (request.held_until != time_never) return ": none that could take it was ready";
   if (request.refusals == 0) return ": none had a free slot";
   return ": it was refused " + std::to_string(request.refusals) +

@@ -62,6 +62,7 @@ class Player {
   void reload(LineReader& in);
   [[nodiscard]] std::optional<broker::ControllerOptions> read_options(LineReader& in,
                                                                       std::uint64_t* seed);
+  void stop(LineReader& in);
   void set_shown(LineReader& in, bool on);
   void pass(LineReader& in);
   void repeat(LineReader& in);
@@ -105,7 +106,7 @@ void Player::perform(LineReader& in) {
     const bool unread = in.take_word("unread");
     give(in, broker::Tick{.backend_empty = !unread, .frontend_empty = !unread});
   } else if (first == "stop") {
-    give(in, broker::Stop{});
+    stop(in);
   } else if (first == "repeat") {
     repeat(in);
   } else {
@@ -232,6 +233,16 @@ std::optional<broker::ControllerOptions> Player::read_options(LineReader& in, st
   if (loaded) return loaded.value().options.controller;
   in.fail(loaded.error().front().text());
   return std::nullopt;
+}
+
+// "stop within=2s": so long may what is outstanding still take; else it ends at once.
+void Player::stop(LineReader& in) {
+  Duration within{};
+  if (in.take_word("within")) {
+    if (!in.take('=')) in.fail("'stop within' is followed by =2s");
+    within = read_duration(in);
+  }
+  give(in, broker::Stop{.within = within});
 }
 
 void Player::set_shown(LineReader& in, bool on) {

@@ -58,7 +58,7 @@ TEST(Script, WhatTheBrokerDidStandsInThePlaceOfWhatWasExpected) {
 }
 
 TEST(Script, EachFaultIsToldWithItsLine) {
-  const std::array<std::pair<const char*, const char*>, 25> cases = {{
+  const std::array<std::pair<const char*, const char*>, 27> cases = {{
       {"nonsense", "'nonsense' is neither a peer"},
       {"c REQUEST m", "'c' is neither a peer"},
       {"c1/x REQUEST m", "'c1/x' is neither a peer"},
@@ -83,6 +83,8 @@ TEST(Script, EachFaultIsToldWithItsLine) {
       {"reload limits.frames_max=8", "the limits: they stay"},
       {"show everything", "'everything' is none of"},
       {"repeat 2 pass", "a word is missing"},
+      {"stop within 2s", "'stop within' is followed by =2s"},
+      {"stop soon", "nothing is expected after this: soon"},
       {" stop", "indented by two blanks"},
   }};
   for (const auto& [line, what] : cases) {

@@ -141,7 +141,7 @@ Lines Teller::answer(const Value& result) const {
       const Value* value = find_path(row, path);
       fields.push_back(value != nullptr ? shown_field(path, *value) : path + " is absent");
     }
-    lines.push_back("     " + joined(fields));
+    if (!fields.empty()) lines.push_back("     " + joined(fields));
   }
   return lines;
 }

@@ -1,5 +1,6 @@
 #include "tests/support/world.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -44,6 +45,10 @@ ControllerOptions World::make_options() {
   options.idle_timeout = 500ms;
   options.outstanding_per_client_max = 12;
   options.held_bytes_max = 20'000;
+  options.stall = choices_.below(2) == 0 ? Duration{} : Duration{400ms};
+  options.ejection_failures = choices_.below(4);
+  options.ejection_duration = 300ms;
+  options.ejection_share_max = choices_.below(2) == 0 ? 0.5 : 1.0;
   return options;
 }
 
@@ -53,9 +58,34 @@ void World::run(int turns) {
     turn();
   }
   give(Stop{.within = choices_.below(2) == 0 ? Duration{} : Duration{500ms}});
+  expect(!controller_.idle() || outstanding_.empty(), "an idle broker has not answered everybody");
   now_ += options_.heartbeat_interval;
   give(Tick{.backend_empty = true, .frontend_empty = true});
   expect(outstanding_.empty(), std::to_string(outstanding_.size()) + " requests have no answer");
+  if (violations_.empty()) settle();
+}
+
+// Everybody comes back and ends what it has: then no slot is taken.
+void World::settle() {
+  for (Worker& worker : workers_) {
+    worker.connection = next_connection_++;
+    WorkerDescription info = info_of(worker);
+    info.slots = 0;
+    info.active.clear();
+    for (const auto& [attempt, parts] : worker.has)
+      info.active.push_back(BrokerId{attempt});
+    say(worker, Register{std::move(info)});
+  }
+  // A former instance of one is given up when it has not answered a PROBE.
+  for (int ticks = 0; ticks < 5; ++ticks) {
+    now_ += options_.heartbeat_interval / 4;
+    give(Tick{.backend_empty = true, .frontend_empty = true});
+  }
+  for (Worker& worker : workers_) {
+    for (const auto& [attempt, parts] : std::exchange(worker.has, {}))
+      say(worker, Error{WireId{attempt}, ErrorCode::cancelled, "at the end", {}});
+  }
+  client_says(1, Query{WireId{1}, "stats", {}});
 }
 
 void World::turn() {
@@ -73,11 +103,8 @@ void World::turn() {
   if (dice < 60) return rave(worker);
   if (dice < 75) return beat(worker);
   if (dice < 80) return enlist(worker);
-  if (dice < 81) {
-    if (worker.connection != 0) give(WorkerUnreachable{WorkerConnection{worker.connection}});
-    return;
-  }
-  if (dice < 82) return say(worker, Deregister{"at random"});
+  if (dice < 81) return cut(worker);
+  if (dice < 82) return leave(worker);
   if (dice < 83) return give(WorkerFault{WorkerConnection{worker.connection}, Fault{}});
   if (dice < 84) return say(worker, Final{WireId{choices_.next()}, choices_.below(3), {}});
   if (dice < 85) {
@@ -87,7 +114,7 @@ void World::turn() {
     anew.policy = static_cast<RoutingPolicyKind>(choices_.below(4));
     return give(Reconfigured{std::move(anew)});
   }
-  if (dice < 86) return client_says(client, Query{WireId{choices_.below(20)}, "refresh", {}});
+  if (dice < 87) return order(client);
   give(Tick{.backend_empty = choices_.below(3) != 0, .frontend_empty = choices_.below(3) != 0});
 }
 
@@ -100,6 +127,8 @@ void World::ask(std::uint32_t client) {
   request.options.priority = static_cast<std::int64_t>(choices_.below(3));
   if (choices_.below(5) == 0) request.options.timeout = 100ms;
   if (choices_.below(5) == 0) request.options.require = {{"zone", "b"}};
+  request.options.retry = choices_.below(4) != 0;
+  if (choices_.below(3) == 0) request.options.session = std::to_string(choices_.below(3));
   client_says(client, std::move(request));
 }
 
@@ -107,11 +136,33 @@ void World::client_says(std::uint32_t client, FromClient message) {
   std::optional<WireId> asks;
   if (const auto* request = std::get_if<Request>(&message)) asks = request->id;
   if (const auto* query = std::get_if<Query>(&message)) asks = query->id;
-  duplicate_expected_ = asks && !outstanding_.insert({client, asks->value}).second;
+  duplicate_expected_ = asks && !outstanding_.insert({{client, asks->value}, now_}).second;
   give(ClientSaid{ClientConnection{client}, std::move(message), some_header(),
                   Payload{std::string(choices_.below(3000), 'x')}});
   expect(!duplicate_expected_, "a duplicate id was not answered");
   duplicate_expected_ = false;
+}
+
+// What an operator asks for.
+void World::order(std::uint32_t client) {
+  const std::string name(1, static_cast<char>('A' + choices_.below(workers_count + 1)));
+  Query query{WireId{choices_.below(20)}, "refresh", {}};
+  switch (choices_.below(4)) {
+    case 0:
+      query.name = "why";
+      break;
+    case 1:
+      query.name = "remove";
+      query.args = Value::Map{{"worker", name}};
+      break;
+    case 2:
+      query.name = "drain";
+      query.args = Value::Map{{"worker", name}, {"on", choices_.below(2) == 0}};
+      break;
+    default:
+      break;
+  }
+  client_says(client, std::move(query));
 }
 
 // Says what may not even be a message.
@@ -121,21 +172,47 @@ void World::rave(std::uint32_t client) {
   if (decoded) return client_says(client, std::move(decoded->message));
   const Fault fault = decoded.error();
   const bool answered = fault.id && fault.reason != FaultReason::unknown_type;
-  duplicate_expected_ = answered && !outstanding_.insert({client, fault.id->value}).second;
+  duplicate_expected_ = answered && !outstanding_.insert({{client, fault.id->value}, now_}).second;
   give(ClientFault{ClientConnection{client}, fault});
   expect(!duplicate_expected_, "a fault under a duplicate id was not answered");
   duplicate_expected_ = false;
 }
 
 void World::forget_client(std::uint32_t client) {
-  std::erase_if(outstanding_, [&](const auto& key) { return key.first == client; });
+  std::erase_if(outstanding_, [&](const auto& owed) { return owed.first.first == client; });
   give(ClientUnreachable{ClientConnection{client}, choices_.below(2) == 0});
 }
 
 // ---- workers
 // -------------------------------------------------------------------------------------
 
+// Its connection dies; now and then with a REQUEST that had just been sent, or has been answered.
+void World::cut(Worker& worker) {
+  if (worker.connection == 0) return;
+  std::optional<BrokerId> lost;
+  if (!worker.has.empty() && choices_.below(2) == 0) {
+    lost = BrokerId{worker.has.begin()->first};
+    worker.has.erase(worker.has.begin());
+  }
+  give(WorkerUnreachable{WorkerConnection{worker.connection}, lost});
+}
+
+// Its process ends, registered or not.
+void World::leave(Worker& worker) {
+  say(worker, Deregister{"at random"});
+  worker.has.clear();
+}
+
+// Now and then by a connection on which another has registered, or wants to.
 void World::enlist(Worker& worker) {
+  const std::uint32_t other = workers_[choices_.below(workers_count)].connection;
+  if (other != 0 && choices_.below(16) == 0) {
+    worker.connection = other;
+    for (Worker& former : workers_) {
+      if (&former != &worker && former.connection == worker.connection) former.connection = 0;
+    }
+    return say(worker, Register{info_of(worker)});
+  }
   if (choices_.below(3) != 0 || worker.connection == 0) {
     worker.connection = next_connection_++;
     worker.nonce.reset();
@@ -181,6 +258,7 @@ void World::beat(Worker& worker) {
   heartbeat.slots = choices_.below(5);
   heartbeat.state = some_state();
   heartbeat.queue_length = choices_.below(3);
+  if (choices_.below(4) != 0) heartbeat.progress = worker.progress += choices_.below(2);
   say(worker, heartbeat);
 }
 
@@ -189,7 +267,7 @@ void World::answer(Worker& worker) {
   auto chosen = worker.has.begin();
   std::advance(chosen, static_cast<std::ptrdiff_t>(choices_.below(worker.has.size())));
   const WireId id{chosen->first};
-  const std::uint64_t dice = choices_.below(10);
+  const std::uint64_t dice = choices_.below(11);
   if (dice < 4) return say(worker, Chunk{id, chosen->second++, {}});
   if (dice < 5) return say(worker, Chunk{id, chosen->second + choices_.below(2), {}});
   const std::uint64_t parts = chosen->second;
@@ -197,7 +275,9 @@ void World::answer(Worker& worker) {
   if (dice < 8) return say(worker, Final{id, parts, {}});
   static constexpr std::array codes{ErrorCode::refused, ErrorCode::server_gone,
                                     ErrorCode::worker_failed, ErrorCode::cancelled};
-  say(worker, Error{id, codes[choices_.below(codes.size())], "at random", {}});
+  Error error{id, codes[choices_.below(codes.size())], "at random", {}};
+  if (choices_.below(4) != 0) error.meta.status = 500;
+  say(worker, std::move(error));
 }
 
 void World::rave(Worker& worker) {
@@ -233,6 +313,7 @@ void World::expect(bool holds, const std::string& sentence) {
 
 void World::give(Event event) {
   const std::string said = describe(event);
+  const bool ticks = std::holds_alternative<Tick>(event);
   std::vector<Action> out;
   controller_.step(std::move(event), now_, out);
   controller_.check_invariants();
@@ -240,6 +321,12 @@ void World::give(Event event) {
          "the Controller does not want to be woken within an interval");
   for (const Action& action : out)
     take(action, said);
+  if (ticks) {
+    expect(std::ranges::all_of(
+               outstanding_,
+               [&](const auto& owed) { return now_ < owed.second + options_.request_timeout; }),
+           "a request has no answer though its time has run out");
+  }
 }
 
 void World::take(const Action& action, const std::string& said) {
@@ -250,8 +337,7 @@ void World::take(const Action& action, const std::string& said) {
     if (said != "CHUNK") end(key, said);
   } else if (const auto* send = std::get_if<SendToClient>(&action)) {
     if (const auto* error = std::get_if<Error>(&send->message)) take_error(*send, *error);
-    if (const auto* answer = std::get_if<Answer>(&send->message))
-      end({send->to.value, answer->id.value}, "ANSWER");
+    if (const auto* answer = std::get_if<Answer>(&send->message)) take_answer(*send, *answer);
   } else if (const auto* request = std::get_if<RelayToWorker>(&action)) {
     take_request(*request);
   } else if (const auto* word = std::get_if<SendToWorker>(&action)) {
@@ -273,6 +359,13 @@ void World::take_error(const SendToClient& send, const Error& error) {
   if (!error.meta.duplicate) return end({send.to.value, error.id.value}, error_name(error.code));
   expect(duplicate_expected_, "an ERROR says duplicate where none was");
   duplicate_expected_ = false;
+}
+
+void World::take_answer(const SendToClient& send, const Answer& answer) {
+  end({send.to.value, answer.id.value}, "ANSWER");
+  const Value* in_flight = answer.result.find("in_flight");  // of `stats`, asked at the end
+  expect(in_flight == nullptr || in_flight->uint_or(1) == 0,
+         "slots are taken for what no worker has");
 }
 
 void World::take_request(const RelayToWorker& request) {

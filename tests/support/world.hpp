@@ -10,7 +10,6 @@
 #include <array>
 #include <cstdint>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -52,6 +51,7 @@ class World {
   struct Worker {
     std::uint32_t connection = 0;  // 0: none
     std::uint64_t instance = 1;
+    std::uint64_t progress = 0;
     std::uint64_t slots = 0;                     // as the broker has heard
     std::uint64_t asked = 0;                     // in its last REGISTER, which may be turned away
     std::optional<std::uint64_t> nonce{};        // of a PROBE that is not answered
@@ -61,10 +61,14 @@ class World {
 
   [[nodiscard]] broker::ControllerOptions make_options();
   void turn();
+  void settle();
   void ask(std::uint32_t client);
+  void order(std::uint32_t client);
   void rave(std::uint32_t client);
   void rave(Worker& worker);
   void forget_client(std::uint32_t client);
+  void cut(Worker& worker);
+  void leave(Worker& worker);
   void enlist(Worker& worker);
   void beat(Worker& worker);
   void report(Worker& worker);
@@ -79,6 +83,7 @@ class World {
   void take(const broker::Action& action, const std::string& said);
   void take_error(const broker::SendToClient& send, const Error& error);
   [[nodiscard]] Worker* worker_at(WorkerConnection connection);
+  void take_answer(const broker::SendToClient& send, const Answer& answer);
   void take_request(const broker::RelayToWorker& request);
   void end(const Key& key, const std::string& said);
   void expect(bool holds, const std::string& sentence);
@@ -90,7 +95,7 @@ class World {
   Decoder decoder_{WireLimits{}};
   std::array<Worker, workers_count> workers_;
   std::uint32_t next_connection_ = 100;
-  std::set<Key> outstanding_;
+  std::map<Key, Time> outstanding_;  // and when it was asked
   bool duplicate_expected_ = false;
   std::size_t answered_ = 0;
   std::string trace_;

@@ -1,0 +1,136 @@
+// What operators ask for: docs/protocol.md, section 9; and how a broker stops.
+
+#include <gtest/gtest.h>
+
+#include "broker/core/refreshes.hpp"
+#include "tests/unit/broker/bench.hpp"
+
+namespace muster::broker {
+namespace {
+
+using namespace std::chrono_literals;
+
+void ask(Bench& bench, std::uint64_t id, const std::string& name, Value args = {}) {
+  bench.give(ClientSaid{ClientConnection{7}, Query{WireId{id}, name, std::move(args)}, {}, {}});
+}
+
+TEST(Operators, DrainIsPassedOnAndChangesNothingByItself) {
+  Bench bench;
+  bench.add_worker(1);
+  ask(bench, 0, "drain", Value::Map{{"worker", "A"}, {"on", true}, {"reason", "new driver"}});
+  ask(bench, 1, "drain", Value::Map{{"worker", "A"}, {"on", false}});
+  bench.request(5, 0);
+  EXPECT_EQ(bench.take(), (Lines{"w1 DRAIN", "w1 UNDRAIN", "w1 REQUEST #0"}));
+  const auto notes = bench.take_notes();
+  EXPECT_EQ(notes.at(1).what, "drain_asked");
+  EXPECT_EQ(notes.at(1).detail, "an operator asks for it: new driver");
+}
+
+TEST(Operators, BadArgumentsAreBadRequests) {
+  Bench bench;
+  bench.add_worker(1);
+  ask(bench, 0, "drain", Value::Map{{"worker", "B"}, {"on", true}});
+  ask(bench, 1, "drain", Value::Map{{"worker", "A"}});
+  ask(bench, 2, "drain", Value::Map{{"worker", "A"}, {"on", 1}});
+  ask(bench, 3, "remove", Value::Map{{"worker", 1}});
+  ask(bench, 4, "remove", Value{"A"});
+  Lines expected;
+  for (int id = 0; id < 5; ++id)
+    expected.push_back("c7 ERROR " + std::to_string(id) + " BAD_REQUEST");
+  EXPECT_EQ(bench.take(), expected);
+}
+
+TEST(Operators, RemoveDismissesForGoodAndGivesAwayWhatItHad) {
+  Bench bench;
+  bench.add_worker(1, {.name = "A"});
+  bench.request(5, 0);
+  bench.add_worker(2, {.name = "B"});
+  bench.drop();
+  ask(bench, 0, "remove", Value::Map{{"worker", "A"}});
+  EXPECT_EQ(bench.take(), (Lines{"w1 DISMISS REPLACED", "w2 REQUEST #1"}));
+  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "gone");
+}
+
+TEST(Operators, RefreshAnswersWhenAllHaveOrAnIntervalHasPassed) {
+  Bench bench;
+  const auto answered = [&](std::uint64_t id) {  // then its id is free again
+    bench.drop();
+    ask(bench, id, "nothing of the kind");
+    return bench.take() == Lines{"c7 ERROR " + std::to_string(id) + " BAD_REQUEST"};
+  };
+  ask(bench, 0, "refresh");
+  EXPECT_TRUE(answered(0)) << "there is nobody to ask";
+  bench.add_worker(1);
+  ask(bench, 1, "refresh");
+  EXPECT_EQ(bench.take(), Lines{"w1 PROBE 1"});
+  bench.status(1, 1);
+  ask(bench, 2, "refresh");
+  EXPECT_EQ(bench.take(), Lines{"w1 PROBE 2"});
+  bench.pass(1s - 1us, {1});
+  EXPECT_EQ(bench.errors().size(), 1u);
+  ask(bench, 2, "stats");
+  EXPECT_TRUE(bench.errors().back().meta.duplicate) << "it is still under way";
+  bench.pass(1us);
+  ask(bench, 2, "stats");
+  EXPECT_EQ(bench.errors().size(), 2u);
+}
+
+TEST(Operators, RefreshesUnderWayAreBounded) {
+  Bench bench;
+  bench.add_worker(1);
+  for (std::uint64_t id = 0; id < Refreshes::waiting_max; ++id)
+    ask(bench, id, "refresh");
+  EXPECT_EQ(bench.take(), Lines{"w1 PROBE 1"});
+  ask(bench, Refreshes::waiting_max, "refresh");
+  EXPECT_EQ(bench.take(), Lines{"c7 ERROR 64 RATE_LIMITED outstanding"});
+  bench.give(ClientUnreachable{ClientConnection{7}, false});
+  ask(bench, 0, "refresh");
+  EXPECT_EQ(bench.take(), Lines{}) << "those of a client that is gone take no room";
+}
+
+TEST(Operators, WhySaysWhatIsTrueOfEachWorker) {
+  Bench bench;
+  EXPECT_EQ(bench.query("why").find("models")->array()->size(), 0u);
+  bench.add_worker(1, {.name = "A"});
+  bench.add_worker(2, {.name = "B"});
+  bench.request(5, 0);
+  bench.give(WorkerUnreachable{WorkerConnection{2}, {}});
+  bench.heartbeat(1, {.slots = 1, .state = WorkerState::draining, .why = "It was told to."});
+  const Value answer = bench.query("why");
+  const Value& row = answer.find("models")->array()->front();
+  Lines lines;
+  for (const Value& worker : *row.find("workers")->array())
+    lines.emplace_back(worker.find("why")->string_or(""));
+  std::ranges::sort(lines);
+  EXPECT_EQ(lines, (Lines{"it is draining (It was told to.)",
+                          "its connection is gone; nothing heard for 0.0 s"}));
+}
+
+TEST(Stop, WithTimeLetsWhatIsOutstandingFinish) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.request(5, 0);
+  bench.request(5, 1);
+  bench.drop();
+  bench.give(Stop{.within = 2s});
+  bench.give(Stop{.within = 9s});
+  bench.request(5, 2);
+  bench.final(1, 0);
+  EXPECT_EQ(bench.take(), (Lines{"c5 ERROR 2 SHUTTING_DOWN", "c5 0 FINAL", "w1 REQUEST #1"}));
+  EXPECT_FALSE(bench.controller().idle());
+  bench.pass(2s, {1});
+  EXPECT_EQ(bench.take(), (Lines{"c5 ERROR 1 SHUTTING_DOWN", "w1 CANCEL #1"}));
+  EXPECT_TRUE(bench.controller().idle());
+}
+
+TEST(Stop, AnswersARefresh) {
+  Bench bench;
+  bench.add_worker(1);
+  ask(bench, 0, "refresh");
+  EXPECT_FALSE(bench.controller().idle());
+  bench.give(Stop{});
+  EXPECT_TRUE(bench.controller().idle());
+}
+
+}  // namespace
+}  // namespace muster::broker
