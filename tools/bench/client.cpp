@@ -21,6 +21,12 @@ std::optional<std::string> error_in(const zmq::message_t& header) {
   return sentence;
 }
 
+// What a broker says by itself, once an interval, to whom it owes an answer.
+bool is_heartbeat(const zmq::message_t& header) {
+  const auto decoded = Decoder{WireLimits{}}.to_client(Frame{bytes_of(header)}, {});
+  return decoded && std::holds_alternative<ClientTerms>(decoded.value().message);
+}
+
 }  // namespace
 
 Client::Client(SocketContext& context, Script& script, Yield& yield, std::uint64_t number)
@@ -96,6 +102,7 @@ void Client::took(Time now) {
     return;
   }
   const auto id = id_of(bytes_of(header_));
+  if (!id && is_heartbeat(header_)) return;
   if (!id) return took_other();
   Ledger::Pending* pending = ledger_.find(*id);
   if (pending == nullptr) return ledger_.tally.complain("an answer came that nobody waits for");
