@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <thread>
 
@@ -47,6 +48,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command)
     arguments.push_back(word.data());
   arguments.push_back(nullptr);
   const pid_t parent = ::getpid();
+  std::fflush(nullptr);  // what waits to be written is written once
   pid_ = ::fork();
   CHECK(pid_ >= 0, "the system makes no more processes");
   if (pid_ == 0) become(arguments.data(), output_, parent);
