@@ -1,7 +1,5 @@
 #include "broker/core/client_sessions.hpp"
 
-#include <algorithm>
-
 namespace muster::broker {
 ClientSessions::Client& ClientSessions::know(ClientConnection client, Time now) {
   const auto [entry, fresh] = clients_.try_emplace(client);
@@ -35,11 +33,7 @@ void ClientSessions::forget(ClientConnection client) {
 }
 
 ClientSessions::Due ClientSessions::tick(Time now, bool all_read, const InFlightTable& requests) {
-  const Duration interval = options_.heartbeat_interval;
-  if (now - last_tick_ > std::max<Duration>(interval * 3 / 2, pause_min))
-    judge_from_ = now + interval;
-  last_tick_ = now;
-  read_up_to_ = all_read ? now : std::max(read_up_to_, now - options_.expiry());
+  clock_.tick(now, all_read);
 
   Due due;
   std::vector<ClientConnection> to_look_at;
@@ -49,14 +43,14 @@ ClientSessions::Due ClientSessions::tick(Time now, bool all_read, const InFlight
     const auto known = clients_.find(client);
     const bool waits = requests.outstanding(client) > 0;
     const bool silent =
-        now >= judge_from_ && read_up_to_ - known->second.last_heard >= options_.expiry();
+        now >= clock_.judge_from() && clock_.silence(known->second.last_heard) >= options_.expiry();
     if (waits && known->second.beats && silent) due.expired.push_back(client);
     if (silent ? !waits || known->second.beats : !waits && !known->second.beats) {
       clients_.erase(known);
       continue;
     }
     if (waits) due.heartbeat.push_back(client);
-    known->second.look_at = now + interval;
+    known->second.look_at = now + options_.heartbeat_interval;
     timers_.arm(client, known->second.look_at);
   }
   return due;

@@ -5,9 +5,7 @@
 // the broker a connection that is gone; and one that has ever sent a heartbeat and then falls
 // silent for the expiry time is given up.
 //
-// As with workers a silence counts only if it is the client's own: time is judged as of the last
-// moment at which everything that had arrived was read, and after a pause of the broker itself
-// nobody is judged for one interval.
+// As with workers a silence counts only if it is the client's own (silence_clock.hpp).
 //
 // Complexity: O(log n) for each client and interval. Bounded by the clients that have something
 // outstanding or have spoken within the expiry time.
@@ -17,6 +15,7 @@
 
 #include "broker/core/in_flight_table.hpp"
 #include "broker/core/options.hpp"
+#include "broker/core/silence_clock.hpp"
 #include "broker/core/timer_queue.hpp"
 
 namespace muster::broker {
@@ -24,7 +23,7 @@ namespace muster::broker {
 class ClientSessions {
  public:
   ClientSessions(const ControllerOptions& options, Time now)
-      : options_(options), last_tick_(now), read_up_to_(now), judge_from_(now) {}
+      : options_(options), clock_(options, now) {}
 
   // Something has come from it; a request; a heartbeat.
   void heard(ClientConnection client, Time now);
@@ -54,9 +53,7 @@ class ClientSessions {
   const ControllerOptions& options_;
   std::unordered_map<ClientConnection, Client> clients_;
   TimerQueue<ClientConnection> timers_;
-  Time last_tick_;
-  Time read_up_to_;
-  Time judge_from_;
+  SilenceClock clock_;
 };
 
 }  // namespace muster::broker

@@ -16,10 +16,6 @@ namespace muster::broker {
 enum class RoutingPolicyKind : std::uint8_t { lottery, shortest_queue, round_robin, power_of_two };
 [[nodiscard]] std::string_view policy_name(RoutingPolicyKind kind);
 
-// Shorter than this no turn of the broker counts as a pause of its own, however short the interval:
-// under load turns may take so long, and somebody must be judged then too.
-inline constexpr Duration pause_min = std::chrono::milliseconds{100};
-
 struct ControllerOptions {
   std::string name = "broker";  // [broker] name: what workers and operators see
 

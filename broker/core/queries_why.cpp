@@ -43,8 +43,6 @@ std::string why(const WorkerInfo& worker, Time now) {
       return "its connection is gone; nothing heard for " + in_seconds(now - worker.last_heard);
     case Standing::not_ready:
       return "it is " + state_text(worker);
-    case Standing::ended:
-      return "its session ends";
   }
   return "";
 }

@@ -35,7 +35,6 @@ enum class Standing : std::uint8_t {
   aside,      // put aside: its model server fails
   broken,     // its connection is gone
   not_ready,  // by its own word
-  ended,      // its session ends in this very step
 };
 [[nodiscard]] inline bool may_take(Standing standing) {
   return standing <= Standing::stalled;
@@ -64,7 +63,6 @@ struct WorkerInfo {
   // 7).
   bool broken = false;
   bool suspect = false;
-  bool ended = false;
   Time registered{};
   Time last_heard{};
   Time idle_since{};
@@ -107,7 +105,6 @@ struct WorkerInfo {
     return slots > in_flight() ? slots - in_flight() : 0;
   }
   [[nodiscard]] Standing standing(Time now) const {
-    if (ended) return Standing::ended;
     if (broken) return Standing::broken;
     if (state != WorkerState::ready) return Standing::not_ready;
     // One request at a time tries a worker whose time aside is over.
@@ -119,9 +116,7 @@ struct WorkerInfo {
   // Whether it may be given a request at this moment.
   [[nodiscard]] bool can_take(Time now) const { return may_take(standing(now)); }
   // Whether a request may wait for it (section 4, rule 2).
-  [[nodiscard]] bool worth_waiting_for() const {
-    return !ended && (state == WorkerState::ready || broken);
-  }
+  [[nodiscard]] bool worth_waiting_for() const { return state == WorkerState::ready || broken; }
 
   [[nodiscard]] bool fits(const StringMap& require) const {
     return std::all_of(require.begin(), require.end(), [this](const auto& wanted) {

@@ -250,7 +250,6 @@ void WorkerSessions::end(WorkerInfo& worker, std::string_view what, std::string_
   const std::size_t held = worker.in_flight();
   note(worker, what, sentence + "; " + std::to_string(held) + " requests were in flight at it",
        held > 0 || reason != reason::deregistered, step);
-  worker.ended = true;
   const auto waiting = timeout_handler_.lose_all(worker, reason, sentence, step);
   checker_.forget(worker);
   refreshes_.answered(worker.session);

@@ -38,12 +38,7 @@ bool WorkerStatusChecker::heard(WorkerInfo& worker, Time now) {
 WorkerStatusChecker::Due WorkerStatusChecker::tick(Time now, bool all_read,
                                                    WorkerRegistry& workers) {
   const Duration interval = options_.heartbeat_interval;
-  if (now - last_tick_ > std::max<Duration>(interval * 3 / 2, pause_min)) {
-    judge_from_ = now + interval;
-  }
-  last_tick_ = now;
-  // Under a load that never lets the sockets run empty, judge by a time that lags: late, not never.
-  read_up_to_ = all_read ? now : std::max(read_up_to_, now - options_.expiry());
+  clock_.tick(now, all_read);
 
   Due due;
   while (const auto session = heartbeats_.pop(now)) {
@@ -64,9 +59,9 @@ WorkerStatusChecker::Due WorkerStatusChecker::tick(Time now, bool all_read,
 // Finds a worker overdue, dead or well, and arms the next judgement.
 void WorkerStatusChecker::judge(WorkerInfo& worker, Watch& watch, Time now, Due& due) {
   const Duration overdue = options_.heartbeat_interval * 3 / 2;
-  const Duration silence = read_up_to_ - worker.last_heard;
-  if (now < judge_from_) {
-    watch.judge_at = judge_from_;
+  const Duration silence = clock_.silence(worker.last_heard);
+  if (now < clock_.judge_from()) {
+    watch.judge_at = clock_.judge_from();
   } else if (silence >= options_.expiry()) {
     due.expired.push_back(&worker);
     watch.judge_at = now + options_.heartbeat_interval;
@@ -84,7 +79,7 @@ void WorkerStatusChecker::judge(WorkerInfo& worker, Watch& watch, Time now, Due&
 
 Time WorkerStatusChecker::next_deadline() const {
   return std::min(
-      {judgements_.next(), heartbeats_.next(), last_tick_ + options_.heartbeat_interval});
+      {judgements_.next(), heartbeats_.next(), clock_.last_tick() + options_.heartbeat_interval});
 }
 
 }  // namespace muster::broker

@@ -4,10 +4,7 @@
 // tells when each worker is to be sent a heartbeat, which are overdue (suspect) and which are to be
 // taken for dead (expired).
 //
-// A silence counts against a worker only if it is the worker's own. Two things make sure of that:
-// time is judged as of the last moment at which everything that had arrived was known to be read;
-// and after a pause of the broker itself (frozen, starved: it missed its own Tick) nobody is judged
-// for one interval, which is the time in which every live worker speaks.
+// A silence counts against a worker only if it is the worker's own (silence_clock.hpp).
 //
 // Complexity: heard() is O(1); a Tick is O(log n) for each worker that is due.
 
@@ -15,6 +12,7 @@
 #include <vector>
 
 #include "broker/core/options.hpp"
+#include "broker/core/silence_clock.hpp"
 #include "broker/core/timer_queue.hpp"
 #include "broker/core/worker_registry.hpp"
 
@@ -23,7 +21,7 @@ namespace muster::broker {
 class WorkerStatusChecker {
  public:
   WorkerStatusChecker(const ControllerOptions& options, Time now)
-      : options_(options), last_tick_(now), read_up_to_(now), judge_from_(now) {}
+      : options_(options), clock_(options, now) {}
 
   void watch(const WorkerInfo& worker, Time now);
   void forget(const WorkerInfo& worker);
@@ -43,7 +41,7 @@ class WorkerStatusChecker {
   [[nodiscard]] Time next_deadline() const;
 
   // Everything that had arrived from workers by then has been read.
-  [[nodiscard]] Time read_up_to() const { return read_up_to_; }
+  [[nodiscard]] Time read_up_to() const { return clock_.read_up_to(); }
 
   // How long nothing has been heard.
   [[nodiscard]] static Duration silence(const WorkerInfo& worker, Time now) {
@@ -61,9 +59,7 @@ class WorkerStatusChecker {
   std::map<SessionId, Watch> watches_;
   TimerQueue<SessionId> judgements_;
   TimerQueue<SessionId> heartbeats_;
-  Time last_tick_;
-  Time read_up_to_;  // everything that had arrived by then has been read
-  Time judge_from_;  // nobody is judged before
+  SilenceClock clock_;
 };
 
 }  // namespace muster::broker

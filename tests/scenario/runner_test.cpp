@@ -3,12 +3,10 @@
 #include "tests/scenario/runner.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <sstream>
+
+#include "tests/support/temporary_file.hpp"
 
 namespace muster::scenario {
 namespace {
@@ -18,28 +16,7 @@ const std::string holding = top + "c1/7 CANCEL\n  (nothing)\n";
 const std::string differing = top + "c1/7 CANCEL\n  -> c1/7 ERROR CANCELLED retryable=false\n";
 const std::string faulty = top + "c1/7 CANCLE\n  (nothing)\n";
 
-// A file of its own for each object, gone with it.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(const std::string& content) {
-    std::string pattern = "/tmp/muster-scenario-XXXXXX";
-    const int fd = ::mkstemp(pattern.data());
-    if (fd >= 0) ::close(fd);
-    path_ = pattern;
-    std::ofstream(path_, std::ios::binary) << content;
-  }
-  ~TemporaryFile() { std::remove(path_.c_str()); }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] std::string content() const {
-    std::ifstream file(path_, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-
- private:
-  std::string path_;
-};
+using test::TemporaryFile;
 
 struct Ran {
   int code = -1;

@@ -3,40 +3,15 @@
 // What the tests of the configuration share: a file that lives as long as its test, and faults as
 // text.
 
-#include <unistd.h>
-
-#include <cstdio>
-#include <fstream>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "config/configuration_loader.hpp"
+#include "tests/support/temporary_file.hpp"
 
 namespace muster::config::test {
 
-// A file of its own for each object, gone with it.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(std::string_view content = {}) {
-    std::string pattern = "/tmp/muster-config-XXXXXX";
-    const int fd = ::mkstemp(pattern.data());
-    if (fd >= 0) ::close(fd);
-    path_ = pattern;
-    std::ofstream(path_, std::ios::binary) << content;
-  }
-  ~TemporaryFile() { std::remove(path_.c_str()); }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] std::string content() const {
-    std::ifstream in(path_, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  }
-
- private:
-  std::string path_;
-};
+using muster::test::TemporaryFile;
 
 // Each fault as its line, with the file's path cut to "file".
 inline std::vector<std::string> lines(const ConfigFaults& faults, const std::string& path = {}) {
