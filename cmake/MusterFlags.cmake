@@ -38,17 +38,38 @@ endif()
 
 # The sanitizer presets compile all sources of a target as one, which takes a quarter of the time.
 # A source whose own names others of its target have too is named behind ALONE, and stays by itself.
-function(muster_alone)
-  set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION TRUE)
+# Not by CMAKE_UNITY_BUILD: that writes absolute paths, so that no clone finds in the ccache what
+# another has compiled.
+option(MUSTER_AS_ONE "Compile all sources of a target as one" OFF)
+
+# muster_sources(variable name SOURCES ... [ALONE ...]): what a target of these sources compiles.
+function(muster_sources variable name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;ALONE" ${ARGN})
+  set(united ${ARG_SOURCES})
+  list(REMOVE_ITEM united ${ARG_ALONE})
+  list(LENGTH united count)
+  if(NOT MUSTER_AS_ONE OR count LESS 2)
+    set(${variable} ${ARG_SOURCES} PARENT_SCOPE)
+    return()
+  endif()
+  set(text "")
+  foreach(source ${united})
+    cmake_path(ABSOLUTE_PATH source)
+    file(RELATIVE_PATH source ${CMAKE_CURRENT_BINARY_DIR} ${source})
+    string(APPEND text "#include \"${source}\"\n")
+  endforeach()
+  set(one ${CMAKE_CURRENT_BINARY_DIR}/${name}_as_one.cpp)
+  file(CONFIGURE OUTPUT ${one} CONTENT "${text}" @ONLY)  # written only where it changes
+  set(${variable} ${one} ${ARG_ALONE} PARENT_SCOPE)
 endfunction()
 
 # muster_library(name SOURCES ... [ALONE ...] LINK ...): a static library of one room of the house.
 # What it links is what it may include: the table in docs/architecture.md, held by tests/lint.
 function(muster_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;ALONE;LINK" ${ARGN})
-  muster_alone(${ARG_ALONE})
   if(ARG_SOURCES)
-    add_library(${name} STATIC ${ARG_SOURCES})
+    muster_sources(sources ${name} SOURCES ${ARG_SOURCES} ALONE ${ARG_ALONE})
+    add_library(${name} STATIC ${sources})
     target_link_libraries(${name} PUBLIC muster_flags ${ARG_LINK})
   else()
     add_library(${name} INTERFACE)

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/support/source_folder.hpp"
 #include "tests/unit/config/config_bench.hpp"
 
 namespace muster::cli {
@@ -248,7 +249,7 @@ TEST(CliConfiguration, IsCheckedAndPrintedWithoutACommand) {
 }
 
 TEST(CliConfiguration, TheAnnotatedFileNamesEveryFlag) {
-  std::ifstream in(MUSTER_CONFIG_FOLDER "/muster.toml");
+  std::ifstream in(test::source_folder() + "/config/muster.toml");
   const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
   for (const char* flag : {"--broker", "--timeout", "--model"})
     EXPECT_NE(text.find(std::string{"Flag: "} + flag + "\n"), std::string::npos) << flag;

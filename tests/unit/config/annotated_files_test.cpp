@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "config/programs.hpp"
+#include "tests/support/source_folder.hpp"
 #include "tests/unit/config/config_bench.hpp"
 
 namespace muster::config {
@@ -15,7 +16,7 @@ namespace {
 using test::faults_of;
 using test::Lines;
 
-const std::string folder = MUSTER_CONFIG_FOLDER;
+const std::string folder = muster::test::source_folder() + "/config";
 
 template <class Loaded>
 void expect_defaults(Result<Loaded, ConfigFaults> (*load)(const Sources&),

@@ -7,6 +7,8 @@
 #include <iterator>
 #include <utility>
 
+#include "tests/support/source_folder.hpp"
+
 namespace muster::agent::test {
 namespace {
 
@@ -32,7 +34,9 @@ OpenAiServer::Options options_for(const ScriptedServer& server,
 }  // namespace
 
 std::string recorded(const std::string& name) {
-  std::ifstream in{std::string{RECORDED_DIR} + "/" + name + ".http", std::ios::binary};
+  std::ifstream in{
+      muster::test::source_folder() + "/tests/unit/model_server/recorded/" + name + ".http",
+      std::ios::binary};
   EXPECT_TRUE(in) << "no recorded answer " << name;
   return {std::istreambuf_iterator<char>{in}, std::istreambuf_iterator<char>{}};
 }

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "protocol/codec.hpp"
+#include "tests/support/source_folder.hpp"
 #include "tests/unit/protocol/decode_support.hpp"
 #include "tests/unit/protocol/wire_bytes.hpp"
 
@@ -15,7 +16,7 @@ namespace {
 
 // The blocks that start with ```mwp and a name, as bytes by that name.
 std::map<std::string, std::string> examples() {
-  std::ifstream page{MUSTER_PROTOCOL_PAGE};
+  std::ifstream page{test::source_folder() + "/docs/protocol.md"};
   std::map<std::string, std::string> blocks;
   std::string name;
   std::string text;
