@@ -120,7 +120,9 @@ class Refusals(unittest.TestCase):
         self.assertEqual(FAILED_EXIT, answer.returncode, answer)
         self.assertIn(endpoint, answer.stderr)
 
-    def test_no_worker_is_said_at_once(self):
+
+class NoWorkerAtOnce(unittest.TestCase):
+    def test_it(self):
         with Cluster() as cluster, peers.Client(cluster.broker.frontend) as client:
             client.connected()
             times = []

@@ -29,16 +29,27 @@ class Seed final : public Choices {
   Prng prng_;
 };
 
+// Fewer where each step is slow; fuzz_controller goes on under the same sanitizers for hours.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr std::uint64_t seeds = 40;
+#else
+constexpr std::uint64_t seeds = 150;
+#endif
+#else
+constexpr std::uint64_t seeds = 150;
+#endif
+
 TEST(Random, EveryRequestGetsExactlyOneAnswer) {
   std::size_t answered = 0;
-  for (std::uint64_t seed = 0; seed < 150; ++seed) {
+  for (std::uint64_t seed = 0; seed < seeds; ++seed) {
     Seed choices{seed};
     World world{choices, seed};
     world.run(1'000);
     ASSERT_EQ(world.violations(), std::vector<std::string>{}) << "seed " << seed;
     answered += world.answered();
   }
-  EXPECT_GT(answered, 10'000u) << "the worlds were too quiet to show anything";
+  EXPECT_GT(answered, 60 * seeds) << "the worlds were too quiet to show anything";
 }
 
 TEST(Random, TheSameSeedGivesTheSameActions) {

@@ -348,7 +348,10 @@ TEST(Broker, AThirdStopEndsItAtOnce) {
 }
 
 TEST(Broker, AClientThatTakesNothingHoldsUpAStopOnlyForAWhile) {
-  RunningBroker broker;
+  BrokerOptions options = on_free_ports();
+  options.outbox.stall =
+      std::chrono::minutes{10};  // it is not given up for that before the stop ends
+  RunningBroker broker(options);
   TestWorker worker(broker);
   const DeafClient deaf(broker);
   const auto id = worker.hear<Request>().message.id;

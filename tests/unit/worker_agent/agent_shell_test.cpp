@@ -245,7 +245,7 @@ TEST(AgentShell, OnAConnectionMadeAnewNothingIsSaidBeforeRegister) {
   transport::Context context;
   TestBroker broker{context};
   CuttingProxy proxy{broker.endpoint()};
-  RunningAgent agent{context, options_for({proxy.endpoint()}), echo(1ms)};
+  RunningAgent agent{context, options_for({proxy.endpoint()}), echo(5ms)};
   auto worker = broker.accept(50ms, 1000);
   ASSERT_TRUE(broker.until_state(WorkerState::ready));
   std::string prompt;
