@@ -58,13 +58,13 @@ def wait_until(what, condition, seconds=SOON):
 class Program:
     """A running program whose lines of JSON on one of its streams are read as they come."""
 
-    def __init__(self, name, command, stream="stderr", env=None):
+    def __init__(self, name, command, stream="stderr", env=None, stdin=subprocess.DEVNULL):
         self.name = name
         self._lines = []
         self._changed = threading.Condition()
         other = {"stdout": "stderr", "stderr": "stdout"}[stream]
         self.process = subprocess.Popen(
-            [str(c) for c in command], stdin=subprocess.DEVNULL, preexec_fn=die_with_the_test,
+            [str(c) for c in command], stdin=stdin, preexec_fn=die_with_the_test,
             env={**os.environ, **(env or {})},
             **{stream: subprocess.PIPE, other: subprocess.DEVNULL})
         self._reader = threading.Thread(
@@ -149,7 +149,7 @@ class Program:
             self.process.kill()
         self.process.wait(SOON)
         self._reader.join(SOON)
-        for stream in (self.process.stdout, self.process.stderr):
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream:
                 stream.close()
 
@@ -170,10 +170,12 @@ ANY_PORT = "tcp://127.0.0.1:*"
 
 
 class Broker(Program):
-    def __init__(self, frontend=ANY_PORT, backend=ANY_PORT, config=None, **more):
+    def __init__(self, frontend=ANY_PORT, backend=ANY_PORT, config=None, within=(), **more):
+        """`within`: the words of a command that it is run by."""
         file = ["--config", config] if config else []
-        super().__init__("broker", [BIN / "muster-broker", *file, "--frontend", frontend,
-                                    "--backend", backend, *settings({**JSON_LOG, **more})])
+        super().__init__("broker", [*within, BIN / "muster-broker", *file,
+                                    "--frontend", frontend, "--backend", backend,
+                                    *settings({**JSON_LOG, **more})])
         listening = self.wait_for("listening", lambda r: r.get("message") == "listening")
         self.frontend = listening["frontend"]
         self.backend = listening["backend"]

@@ -207,11 +207,16 @@ void World::leave(Worker& worker) {
 void World::enlist(Worker& worker) {
   const std::uint32_t other = workers_[choices_.below(workers_count)].connection;
   if (other != 0 && choices_.below(16) == 0) {
+    const auto before = workers_;
+    const std::uint64_t dropped_before = registers_dropped();
     worker.connection = other;
     for (Worker& former : workers_) {
       if (&former != &worker && former.connection == worker.connection) former.connection = 0;
     }
-    return say(worker, Register{info_of(worker)});
+    say(worker, Register{info_of(worker)});
+    // It was one REGISTER too many of that connection: who has it is still registered there.
+    if (registers_dropped() != dropped_before) workers_ = before;
+    return;
   }
   if (choices_.below(3) != 0 || worker.connection == 0) {
     worker.connection = next_connection_++;
@@ -222,6 +227,25 @@ void World::enlist(Worker& worker) {
     worker.has.clear();
   }
   say(worker, Register{info_of(worker)});
+}
+
+// As the broker counts them, for a client that is none of ours.
+std::uint64_t World::registers_dropped() {
+  std::vector<Action> out;
+  controller_.step(
+      ClientSaid{
+          ClientConnection{clients_count + 1}, Query{WireId{1}, "stats", {}}, some_header(), {}},
+      now_, out);
+  for (const Action& action : out) {
+    const auto* send = std::get_if<SendToClient>(&action);
+    const auto* answer = send ? std::get_if<Answer>(&send->message) : nullptr;
+    if (answer == nullptr) continue;
+    const Value* dropped = answer->result.find("dropped");
+    const Value* hasty = dropped ? dropped->find("hasty") : nullptr;
+    if (hasty != nullptr) return hasty->uint_or(0);
+  }
+  expect(false, "stats does not tell how many REGISTERs were dropped");
+  return 0;
 }
 
 WorkerDescription World::info_of(const Worker& worker) {

@@ -70,6 +70,7 @@ class World {
   void cut(Worker& worker);
   void leave(Worker& worker);
   void enlist(Worker& worker);
+  [[nodiscard]] std::uint64_t registers_dropped();
   void beat(Worker& worker);
   void report(Worker& worker);
   [[nodiscard]] WorkerDescription info_of(const Worker& worker);

@@ -7,7 +7,7 @@
 // --watch it tells on standard output, one JSON object a line and `at` in nanoseconds of the
 // system's monotonic clock, of every request that comes and every one whose client hung up.
 //
-//   node model_server.mjs MODEL [--watch]
+//   node model_server.mjs MODEL [PORT] [--watch]
 //
 // A line on standard input changes how it behaves: "well", "fail" (500 to every request) or "hang"
 // (no request is answered). /health says 200 all the while.
@@ -15,7 +15,7 @@
 import http from "node:http";
 import {createInterface} from "node:readline";
 
-const model = process.argv[2];
+const [model, port] = process.argv.slice(2).filter((word) => !word.startsWith("--"));
 const watch = process.argv.includes("--watch");
 let behaviour = "well";
 
@@ -66,7 +66,7 @@ const server = http.createServer({keepAliveTimeout: 60000}, (request, response) 
     request.on("data", (piece) => pieces.push(piece));
     request.on("end", () => answer(JSON.parse(Buffer.concat(pieces)), response));
 });
-server.listen(0, "127.0.0.1", 4096, () => tell("listening", {port: server.address().port}));
+server.listen(Number(port ?? 0), "127.0.0.1", 4096, () => tell("listening", {port: server.address().port}));
 
 createInterface({input: process.stdin}).on("line", (line) => {
     behaviour = line;
