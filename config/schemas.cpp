@@ -56,7 +56,7 @@ void add_controller_keys(std::vector<Key>& keys, broker::ControllerOptions& opti
     policies.emplace_back(policy_name(kind), kind);
   }
   add("heartbeat.interval", "time between heartbeats", any_duration(options.heartbeat_interval));
-  add("heartbeat.liveness", "silent intervals until a peer is dead",
+  add("heartbeat.liveness", "silent intervals until a worker is dead",
       any_count(options.heartbeat_liveness));
   add_live("routing.policy", "how a worker is chosen", choice_kind(options.policy, policies));
   add_live("requests.timeout", "a request's time, where the client says nothing",

@@ -44,7 +44,7 @@ struct RelayToWorker {
 // updated, state, suspect, recovered, broken, expired, deregistered, dismissed, replaced.
 struct WorkerNote {
   std::string_view what;
-  std::string worker;
+  std::string worker;     // empty: of all of them
   std::string detail;     // a clear sentence part: "ready -> unhealthy", "nothing heard for 3.0 s"
   bool alarming = false;  // whether it wants a person's eyes (log level warning)
 };

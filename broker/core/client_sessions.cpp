@@ -42,8 +42,8 @@ ClientSessions::Due ClientSessions::tick(Time now, bool all_read, const InFlight
   for (const ClientConnection client : to_look_at) {
     const auto known = clients_.find(client);
     const bool waits = requests.outstanding(client) > 0;
-    const bool silent =
-        now >= clock_.judge_from() && clock_.silence(known->second.last_heard) >= options_.expiry();
+    const bool silent = now >= clock_.judge_from() &&
+                        clock_.silence(known->second.last_heard) >= options_.expiry() * 2;
     if (waits && known->second.beats && silent) due.expired.push_back(client);
     if (silent ? !waits || known->second.beats : !waits && !known->second.beats) {
       clients_.erase(known);

@@ -3,7 +3,8 @@
 // ClientSessions keeps liveness with clients (docs/protocol.md, section 7): every client that has
 // something outstanding is sent a heartbeat each interval, so that it can tell a dead broker and
 // the broker a connection that is gone; and one that has ever sent a heartbeat and then falls
-// silent for the expiry time is given up.
+// silent for twice the expiry time is given up: nobody else can use its answers, so a short cut of
+// the network is not worth losing them.
 //
 // As with workers a silence counts only if it is the client's own (silence_clock.hpp).
 //

@@ -37,6 +37,7 @@ struct Counters {
   std::uint64_t registered = 0;  // sessions begun
   std::uint64_t resumed = 0;
   std::uint64_t expired = 0;
+  std::uint64_t all_silent = 0;  // times that all workers fell silent together
   std::uint64_t broken = 0;
   std::uint64_t deregistered = 0;
   std::uint64_t dismissed = 0;  // DISMISSes sent

@@ -210,6 +210,7 @@ Value answer_stats(const Census& census) {
                               {"resumed", Value{counters.resumed}},
                               {"broken", Value{counters.broken}},
                               {"expired", Value{counters.expired}},
+                              {"all_silent", Value{counters.all_silent}},
                               {"deregistered", Value{counters.deregistered}},
                               {"dismissed", Value{counters.dismissed}},
                               {"probed", Value{counters.probes}},

@@ -240,8 +240,25 @@ void WorkerSessions::undelivered(BrokerId attempt, Step& step) {
   timeout_handler_.lose(*request, reason::unreachable, "its connection is gone", step);
 }
 
+void WorkerSessions::tell_doubt(const WorkerStatusChecker::Due& due, Step& step) {
+  if (due.doubt_begins) {
+    ++counters_.all_silent;
+    step.out.push_back(WorkerNote{"all workers are silent", "",
+                                  "none of " + std::to_string(workers_.all().size()) +
+                                      " is heard any more, which is likelier this host's network "
+                                      "than theirs; unless that lasts for " +
+                                      in_seconds(options_.expiry() * 2) + " none is taken for dead",
+                                  true});
+  }
+  if (due.doubt_ends) {
+    step.out.push_back(WorkerNote{"the silence of all workers is over", "",
+                                  "each is judged by its own silence again", false});
+  }
+}
+
 void WorkerSessions::tick(bool backend_empty, Step& step) {
   WorkerStatusChecker::Due due = checker_.tick(step.now, backend_empty, workers_);
+  tell_doubt(due, step);
   for (const WorkerInfo* worker : due.heartbeat) {
     if (!worker->broken) send_heartbeat(*worker, step);
   }

@@ -5,6 +5,13 @@
 #include "protocol/check.hpp"
 
 namespace muster::broker {
+namespace {
+
+// Of one alone it can't be told whose network is gone.
+constexpr std::size_t doubt_workers_min = 2;
+
+}  // namespace
+
 void WorkerStatusChecker::watch(const WorkerInfo& worker, Time now) {
   const Watch watch{.judge_at = now + options_.heartbeat_interval * 3 / 2,
                     .heartbeat_at = now + options_.heartbeat_interval};
@@ -24,6 +31,8 @@ void WorkerStatusChecker::forget(const WorkerInfo& worker) {
 
 bool WorkerStatusChecker::heard(WorkerInfo& worker, Time now) {
   worker.last_heard = now;
+  last_sign_ = now;
+  if (std::exchange(doubts_, false)) clock_.spare_until(now + options_.expiry());
   if (!std::exchange(worker.suspect, false)) return false;
   // It was to be judged when it would have expired, which may be long after it is overdue again.
   Watch& watch = watches_.at(worker.session);
@@ -41,6 +50,7 @@ WorkerStatusChecker::Due WorkerStatusChecker::tick(Time now, bool all_read,
   clock_.tick(now, all_read);
 
   Due due;
+  look_for_doubt(workers, due);
   while (const auto session = heartbeats_.pop(now)) {
     due.heartbeat.push_back(workers.find(*session));
     Watch& watch = watches_.at(*session);
@@ -56,19 +66,35 @@ WorkerStatusChecker::Due WorkerStatusChecker::tick(Time now, bool all_read,
   return due;
 }
 
+void WorkerStatusChecker::look_for_doubt(const WorkerRegistry& workers, Due& due) {
+  const Duration silence = clock_.silence(last_sign_);
+  if (doubts_ && silence >= options_.expiry() * 2) doubts_ = false;
+  if (!doubts_ && silence >= options_.heartbeat_interval * 3 / 2 &&
+      silence < options_.expiry() * 2) {
+    // A broken one is silent for a reason that is known.
+    const auto connected = std::ranges::count_if(
+        workers.all(), [](const auto& entry) { return !entry.second->broken; });
+    doubts_ = static_cast<std::size_t>(connected) >= doubt_workers_min;
+  }
+  due.doubt_begins = doubts_ && !told_doubt_;
+  due.doubt_ends = !doubts_ && told_doubt_;
+  told_doubt_ = doubts_;
+}
+
 // Finds a worker overdue, dead or well, and arms the next judgement.
 void WorkerStatusChecker::judge(WorkerInfo& worker, Watch& watch, Time now, Due& due) {
   const Duration overdue = options_.heartbeat_interval * 3 / 2;
   const Duration silence = clock_.silence(worker.last_heard);
   if (now < clock_.judge_from()) {
     watch.judge_at = clock_.judge_from();
-  } else if (silence >= options_.expiry()) {
+  } else if (silence >= options_.expiry() && !(doubts_ && !worker.broken)) {
     due.expired.push_back(&worker);
     watch.judge_at = now + options_.heartbeat_interval;
   } else if (silence >= overdue) {
     if (!worker.suspect) due.suspect.push_back(&worker);
     worker.suspect = true;
-    watch.judge_at = worker.last_heard + options_.expiry();
+    watch.judge_at =
+        (doubts_ ? last_sign_ + options_.expiry() * 2 : worker.last_heard + options_.expiry());
   } else {
     watch.judge_at = worker.last_heard + overdue;
   }

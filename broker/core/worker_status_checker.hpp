@@ -4,7 +4,10 @@
 // tells when each worker is to be sent a heartbeat, which are overdue (suspect) and which are to be
 // taken for dead (expired).
 //
-// A silence counts against a worker only if it is the worker's own (silence_clock.hpp).
+// A silence counts against a worker only if it is the worker's own (silence_clock.hpp). Where all
+// of several workers fall silent together, the broker doubts itself: its own network is likelier to
+// be gone than all of theirs. None is taken for dead before one of them is heard again, or twice
+// the expiry time has passed; and when one is heard, the others have the expiry time to follow.
 //
 // Complexity: heard() is O(1); a Tick is O(log n) for each worker that is due.
 
@@ -21,7 +24,7 @@ namespace muster::broker {
 class WorkerStatusChecker {
  public:
   WorkerStatusChecker(const ControllerOptions& options, Time now)
-      : options_(options), clock_(options, now) {}
+      : options_(options), clock_(options, now), last_sign_(now) {}
 
   void watch(const WorkerInfo& worker, Time now);
   void forget(const WorkerInfo& worker);
@@ -33,12 +36,17 @@ class WorkerStatusChecker {
     std::vector<WorkerInfo*> heartbeat;  // to be sent one
     std::vector<WorkerInfo*> suspect;    // overdue since now
     std::vector<WorkerInfo*> expired;    // to be taken for dead
+    bool doubt_begins = false;           // all are silent
+    bool doubt_ends = false;             // one was heard again, or all are taken for dead
   };
   // `all_read`: everything that had arrived from workers has been given to heard().
   [[nodiscard]] Due tick(Time now, bool all_read, WorkerRegistry& workers);
 
   // When tick() has something to do; never later than an interval from the last one.
   [[nodiscard]] Time next_deadline() const;
+
+  // Whether all workers are silent, so that it is not held against any of them.
+  [[nodiscard]] bool doubts() const { return doubts_; }
 
   // Everything that had arrived from workers by then has been read.
   [[nodiscard]] Time read_up_to() const { return clock_.read_up_to(); }
@@ -53,6 +61,7 @@ class WorkerStatusChecker {
     Time judge_at;
     Time heartbeat_at;
   };
+  void look_for_doubt(const WorkerRegistry& workers, Due& due);
   void judge(WorkerInfo& worker, Watch& watch, Time now, Due& due);
 
   const ControllerOptions& options_;
@@ -60,6 +69,9 @@ class WorkerStatusChecker {
   TimerQueue<SessionId> judgements_;
   TimerQueue<SessionId> heartbeats_;
   SilenceClock clock_;
+  Time last_sign_;  // of life, of any worker
+  bool doubts_ = false;
+  bool told_doubt_ = false;
 };
 
 }  // namespace muster::broker

@@ -22,8 +22,10 @@ constexpr auto workers_left_out = "more news of workers, not logged line by line
 void NoteLog::write(const WorkerNote& note, Time now) {
   if (!workers_.allow(now)) return;
   left_out(workers_left_out, workers_.take_held_back());
-  log::write(note.alarming ? log::Level::warning : log::Level::info,
-             "worker " + std::string{note.what},
+  const log::Level level = note.alarming ? log::Level::warning : log::Level::info;
+  if (note.worker.empty())
+    return log::write(level, std::string{note.what}, {{"detail", note.detail}});
+  log::write(level, "worker " + std::string{note.what},
              {{"worker", note.worker}, {"detail", note.detail}});
 }
 

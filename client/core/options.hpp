@@ -17,7 +17,7 @@ struct CoreOptions {
   // dead (docs/protocol.md, section 7). The client heartbeats at its own interval, or at the
   // broker's where that is shorter.
   Duration heartbeat_interval = std::chrono::seconds{1};
-  std::uint64_t heartbeat_liveness = 3;
+  std::uint64_t heartbeat_liveness = 6;
 
   std::uint64_t outstanding_max = 10000;  // requests and queries; beyond: `overloaded`
 

@@ -36,7 +36,7 @@ class Client:
             self.socket.poll(max(0, wait) * 1000)
             now = time.monotonic()
             while not self.ended and self.socket.poll(0):  # whatever comes is a sign of life
-                self.dead_at = now + self.expiry
+                self.dead_at = now + 2 * self.expiry  # [7]
                 self.on_message(*peer.receive(self.socket), now)
             if now >= self.dead_at:
                 raise Failed("nothing is heard of the broker")

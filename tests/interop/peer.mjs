@@ -47,11 +47,15 @@ export class Peer extends EventEmitter {
             this.backoff = Math.min(2 * this.backoff, this.expiry);
             for await (const [frame, ...payload] of this.socket) {
                 this.backoff = 1000;
-                this.expectWordWithin(this.expiry); // whatever comes is a sign of life
                 const [version, ...header] = frame.length > 0 ? decode(frame, options) : [1];
                 if (version === 1) this.onMessage(header, Buffer.concat(payload));
+                if (!this.closed) this.expectWordWithin(this.patience()); // any word will do [7]
             }
         }
+    }
+
+    patience() {
+        return 2 * this.expiry;
     }
 
     expectWordWithin(ms) {

@@ -17,6 +17,7 @@ class Worker extends Peer {
     jobs = new Map(); // by broker id, what aborts it. A connection that ends does not end them [7]
     progress = 0n;
     state = "ready";
+    patience = () => (this.registered ? 2 : 1) * this.expiry; // nothing can be lost before [7]
 
     constructor(options) {
         super(options.broker);

@@ -39,8 +39,9 @@ class Worker:
             self.socket.poll(max(0, min(wake_at) - time.monotonic()) * 1000)
             now = time.monotonic()
             while self.socket.poll(0):  # whatever comes is a sign of life
-                self.dead_at, self.backoff = now + self.expiry, peer.BACKOFF
                 self.on_message(*peer.receive(self.socket), now)
+                patience = self.expiry * (2 if self.registered else 1)  # [7]
+                self.dead_at, self.backoff = now + patience, peer.BACKOFF
             if now >= self.dead_at:
                 self.socket.close(linger=0)
                 self.dial()

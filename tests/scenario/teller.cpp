@@ -150,7 +150,7 @@ Lines Teller::answer(const Value& result) const {
 
 Lines Teller::told(broker::WorkerNote& note, bool) {
   if (!show.notes) return {};
-  return {"note: " + note.worker + " " + std::string{note.what} +
+  return {"note: " + note.worker + (note.worker.empty() ? "" : " ") + std::string{note.what} +
           (note.alarming ? " (alarming)" : "") + (show.sentences ? ": " + note.detail : "")};
 }
 

@@ -106,7 +106,7 @@ void World::turn() {
   if (dice < 81) return cut(worker);
   if (dice < 82) return leave(worker);
   if (dice < 83) return give(WorkerFault{WorkerConnection{worker.connection}, Fault{}});
-  if (dice < 84) return say(worker, Final{WireId{choices_.next()}, choices_.below(3), {}});
+  if (dice < 84) return (void)say(worker, Final{WireId{choices_.next()}, choices_.below(3), {}});
   if (dice < 85) {
     ControllerOptions anew = options_;
     anew.queue_depth_max = choices_.below(8);
@@ -208,14 +208,12 @@ void World::enlist(Worker& worker) {
   const std::uint32_t other = workers_[choices_.below(workers_count)].connection;
   if (other != 0 && choices_.below(16) == 0) {
     const auto before = workers_;
-    const std::uint64_t dropped_before = registers_dropped();
     worker.connection = other;
     for (Worker& former : workers_) {
       if (&former != &worker && former.connection == worker.connection) former.connection = 0;
     }
-    say(worker, Register{info_of(worker)});
-    // It was one REGISTER too many of that connection: who has it is still registered there.
-    if (registers_dropped() != dropped_before) workers_ = before;
+    // One REGISTER too many of that connection: who has it is still registered there.
+    if (!say(worker, Register{info_of(worker)})) workers_ = before;
     return;
   }
   if (choices_.below(3) != 0 || worker.connection == 0) {
@@ -292,11 +290,11 @@ void World::answer(Worker& worker) {
   std::advance(chosen, static_cast<std::ptrdiff_t>(choices_.below(worker.has.size())));
   const WireId id{chosen->first};
   const std::uint64_t dice = choices_.below(11);
-  if (dice < 4) return say(worker, Chunk{id, chosen->second++, {}});
-  if (dice < 5) return say(worker, Chunk{id, chosen->second + choices_.below(2), {}});
+  if (dice < 4) return (void)say(worker, Chunk{id, chosen->second++, {}});
+  if (dice < 5) return (void)say(worker, Chunk{id, chosen->second + choices_.below(2), {}});
   const std::uint64_t parts = chosen->second;
   worker.has.erase(chosen);
-  if (dice < 8) return say(worker, Final{id, parts, {}});
+  if (dice < 8) return (void)say(worker, Final{id, parts, {}});
   static constexpr std::array codes{ErrorCode::refused, ErrorCode::server_gone,
                                     ErrorCode::worker_failed, ErrorCode::cancelled};
   Error error{id, codes[choices_.below(codes.size())], "at random", {}};
@@ -307,7 +305,7 @@ void World::answer(Worker& worker) {
 void World::rave(Worker& worker) {
   const Frame header{choices_.bytes()};
   auto decoded = decoder_.from_worker(header, {});
-  if (decoded) return say(worker, std::move(decoded->message));
+  if (decoded) return (void)say(worker, std::move(decoded->message));
   if (decoded.error().id) worker.has.erase(decoded.error().id->value);
   give(WorkerFault{WorkerConnection{worker.connection}, decoded.error()});
 }
@@ -319,9 +317,16 @@ void World::note_said(const FromWorker& message, Worker& worker) {
   if (const auto* error = std::get_if<Error>(&message)) worker.has.erase(error->id.value);
 }
 
-void World::say(Worker& worker, FromWorker message) {
+// Whether the broker takes notice: not of one REGISTER too many.
+bool World::say(Worker& worker, FromWorker message) {
+  const bool registers = std::holds_alternative<Register>(message);
+  const std::uint64_t dropped = registers ? registers_dropped() : 0;
+  const std::uint64_t asked = worker.asked;
   note_said(message, worker);
   give(WorkerSaid{WorkerConnection{worker.connection}, std::move(message), some_header(), {}});
+  const bool taken = !registers || registers_dropped() == dropped;
+  if (!taken) worker.asked = asked;
+  return taken;
 }
 
 WorkerState World::some_state() {

@@ -75,7 +75,7 @@ class World {
   void report(Worker& worker);
   [[nodiscard]] WorkerDescription info_of(const Worker& worker);
   void answer(Worker& worker);
-  void say(Worker& worker, FromWorker message);
+  bool say(Worker& worker, FromWorker message);
   void note_said(const FromWorker& message, Worker& worker);
   void client_says(std::uint32_t client, FromClient message);
   [[nodiscard]] WorkerState some_state();

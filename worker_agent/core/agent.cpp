@@ -164,16 +164,16 @@ void Agent::tick_session(Peer& peer, bool may_expire, Time now, std::vector<Acti
   std::string_view what;
   std::string sentence;
   const bool unanswered = peer.session.state() == State::registering;
+  const Duration patience = peer.session.patience();
   switch (peer.session.tick(now, may_expire)) {
     case BrokerSession::Verdict::fine:
       return;
     case BrokerSession::Verdict::silent:
       what = "silent";
-      sentence = "nothing heard from the broker for " + seconds(peer.session.expiry()) +
+      sentence = "nothing heard from the broker for " + seconds(patience) +
                  ": taken for dead; dialling it again until it answers";
       if (unanswered)
-        sentence = "a connection stands, but REGISTER had no answer within " +
-                   seconds(peer.session.expiry()) +
+        sentence = "a connection stands, but REGISTER had no answer within " + seconds(patience) +
                    "; is this the broker's backend (port 5556 by default), and not its frontend? "
                    "Dialling again until it answers";
       break;
@@ -245,7 +245,7 @@ void Agent::note_no_models(std::vector<Action>& out) {
 // Told of one broker as often as their number changes.
 void Agent::note_models_left_out(Peer& peer, std::vector<Action>& out) {
   const WireLimits& limits = peer.session.terms().limits;
-  FromWorker heartbeat = profile_.heartbeat(peer.id, 0, {}, 0);
+  FromWorker heartbeat = profile_.heartbeat(peer.id, 0, 0);
   fit_header(heartbeat, 0, limits);
   const std::size_t all = profile_.models().size();
   const std::size_t left_out = all - std::get<WorkerHeartbeat>(heartbeat).models->size();

@@ -127,7 +127,6 @@ class Agent {
 
   // agent_messages.cpp: what is said of the worker itself
   [[nodiscard]] std::uint64_t queue_length(SessionId session) const;
-  [[nodiscard]] std::optional<std::uint64_t> progress() const;
   void note_models_told(Peer& peer, const WorkerDescription& info) const;
 
   // agent_requests.cpp: requests and jobs

@@ -26,11 +26,6 @@ std::uint64_t Agent::queue_length(SessionId session) const {
   return requests_.count() - requests_.count(session) + foreign_.requests();
 }
 
-std::optional<std::uint64_t> Agent::progress() const {
-  // Of an answer that has not begun, or comes in one piece, no part tells whether anybody works.
-  return profile_.progress(requests_.all_tell_progress());
-}
-
 const Outgoing* Agent::next_message(SessionId session) {
   Peer& peer = peer_of(session);
   if (phase_ == Phase::gone) return nullptr;
@@ -42,8 +37,7 @@ const Outgoing* Agent::next_message(SessionId session) {
   }
   if (peer.session.heartbeat_due()) {
     peer.urgent =
-        Outgoing{profile_.heartbeat(session, queue_length(session), progress(), peer.models_told),
-                 Payload{}};
+        Outgoing{profile_.heartbeat(session, queue_length(session), peer.models_told), Payload{}};
     fit_header(peer.urgent->message, 0, peer.session.terms().limits);
     return &*peer.urgent;
   }

@@ -30,6 +30,12 @@ Duration BrokerSession::expiry() const {
   return terms_.interval * static_cast<std::int64_t>(terms_.liveness);
 }
 
+// There is nobody else to turn to, and what is on its way on a connection is lost with it: a path
+// that was cut is given the time in which TCP sends again. Before the first answer nothing is lost.
+Duration BrokerSession::patience() const {
+  return state_ == State::registered ? expiry() * 2 : expiry();
+}
+
 void BrokerSession::begin_registering(Time now) {
   state_ = State::registering;
   register_due_ = true;
@@ -96,8 +102,8 @@ BrokerSession::Verdict BrokerSession::tick(Time now, bool may_expire) {
       break;
   }
   if (now > next_deadline() + terms_.interval)
-    last_heard_ = std::max(last_heard_, now - expiry() + terms_.interval);
-  if (may_expire && now >= last_heard_ + expiry()) {
+    last_heard_ = std::max(last_heard_, now - patience() + terms_.interval);
+  if (may_expire && now >= last_heard_ + patience()) {
     dial_again(now);
     return Verdict::silent;
   }
@@ -121,9 +127,9 @@ Time BrokerSession::next_deadline() const {
     case State::dismissed:
       return retry_at_;
     case State::registering:
-      return last_heard_ + expiry();
+      return last_heard_ + patience();
     case State::registered:
-      return std::min(last_heard_ + expiry(), heartbeat_at_);
+      return std::min(last_heard_ + patience(), heartbeat_at_);
     case State::left:
       return time_never;
   }

@@ -8,8 +8,9 @@
 // else, says that a connection is new; REGISTER answers it (registering), at most one unanswered;
 // REGISTERED brings the terms (registered). libzmq re-makes a broken connection without a word, so
 // the empty frame may come at any time, and then all begins again on the same socket. A broker that
-// is silent for interval x liveness is dead: its socket is closed and a new one dials, renewed
-// after 1 s, 2 s, ... while nothing comes, so that no half-dead connection is waited for.
+// is silent for twice interval x liveness (once, before its first answer) is dead: its socket is
+// closed and a new one dials, renewed after 1 s, 2 s, ... while nothing comes, so that no half-dead
+// connection is waited for.
 //
 // It sends nothing itself: it says what is due. Time is given to it; its chance is seeded.
 
@@ -40,6 +41,8 @@ class BrokerSession {
   [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
   [[nodiscard]] const BrokerTerms& terms() const { return terms_; }
   [[nodiscard]] Duration expiry() const;
+  // How long it may be silent.
+  [[nodiscard]] Duration patience() const;
 
   // Whether an outage has been told of; it is told once, and once more that it is over.
   [[nodiscard]] bool outage_told() const { return outage_told_; }

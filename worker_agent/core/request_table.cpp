@@ -62,11 +62,6 @@ std::vector<BrokerId> RequestTable::ids(SessionId session) const {
   return all;
 }
 
-bool RequestTable::all_tell_progress() const {
-  return std::all_of(by_job_.begin(), by_job_.end(),
-                     [](const auto& entry) { return entry.second.chunks > 0; });
-}
-
 Time RequestTable::earliest_give_up(SessionId session) const {
   Time earliest = time_never;
   const auto [first, last] = session_range(session);

@@ -53,10 +53,6 @@ class RequestTable {
   [[nodiscard]] std::vector<JobId> jobs(SessionId session) const;
   [[nodiscard]] std::vector<BrokerId> ids(SessionId session) const;
 
-  // Whether each has begun to answer in parts, so that more parts or none show how it goes on.
-  // Linear.
-  [[nodiscard]] bool all_tell_progress() const;
-
   // When the first of a session's requests is to be given up; time_never where it has none.
   [[nodiscard]] Time earliest_give_up(SessionId session) const;
 

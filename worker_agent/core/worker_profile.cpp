@@ -75,14 +75,8 @@ bool WorkerProfile::set_drained(bool on) {
 }
 
 void WorkerProfile::engine_told(const EngineTold& engine) {
-  engine_tells_ = engine.progress.has_value();
   engine_done_ = std::max(engine_done_, engine.progress.value_or(0));
   kv_cache_usage_ = engine.kv_cache_usage;
-}
-
-std::optional<std::uint64_t> WorkerProfile::progress(bool given_tells) const {
-  if (!engine_tells_ && !given_tells) return std::nullopt;
-  return given_ + engine_done_;
 }
 
 WorkerState WorkerProfile::state() const {
@@ -127,7 +121,6 @@ WorkerDescription WorkerProfile::describe(SessionId session, std::uint64_t queue
 }
 
 WorkerHeartbeat WorkerProfile::heartbeat(SessionId session, std::uint64_t queue_length,
-                                         std::optional<std::uint64_t> progress,
                                          std::uint64_t models_told) const {
   WorkerHeartbeat beat;
   beat.slots = slots(session);
@@ -135,7 +128,7 @@ WorkerHeartbeat WorkerProfile::heartbeat(SessionId session, std::uint64_t queue_
   beat.queue_length = queue_length;
   beat.state = state();
   beat.why = why();
-  beat.progress = progress;
+  beat.progress = progress();
   beat.kv_cache_usage = kv_cache_usage_;
   if (models_told != models_version_) beat.models = models_;
   return beat;

@@ -55,9 +55,8 @@ class WorkerProfile {
   // That broker's share of them.
   [[nodiscard]] std::uint64_t slots(SessionId session) const;
   // What the model server has got done so far: what it has given and, where it tells, what its
-  // engine has done besides. Never falls. Nothing where neither would show that it stands still.
-  // `given_tells`: the first would, as all that is in hand comes in parts.
-  [[nodiscard]] std::optional<std::uint64_t> progress(bool given_tells) const;
+  // engine has done besides. Never falls.
+  [[nodiscard]] std::uint64_t progress() const { return given_ + engine_done_; }
   // Rises with every change of models; never 0.
   [[nodiscard]] std::uint64_t models_version() const { return models_version_; }
 
@@ -66,7 +65,6 @@ class WorkerProfile {
                                            std::vector<BrokerId> active) const;
   // `models_told`: the models_version() that this broker knows; 0: none.
   [[nodiscard]] WorkerHeartbeat heartbeat(SessionId session, std::uint64_t queue_length,
-                                          std::optional<std::uint64_t> progress,
                                           std::uint64_t models_told) const;
 
  private:
@@ -93,8 +91,7 @@ class WorkerProfile {
   std::vector<std::uint64_t> shares_;  // by session
   std::vector<std::uint64_t> grants_;  // by session: how often its share has changed
   std::uint64_t given_ = 0;            // parts and whole answers, for all brokers
-  std::uint64_t engine_done_ = 0;      // as the engine told last
-  bool engine_tells_ = false;
+  std::uint64_t engine_done_ = 0;      // the most that the engine has told
   std::optional<double> kv_cache_usage_;
 };
 

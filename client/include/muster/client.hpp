@@ -47,7 +47,7 @@ using Milliseconds = std::chrono::milliseconds;
 struct ClientOptions {
   std::string broker = "tcp://127.0.0.1:5555";
   Milliseconds heartbeat_interval{1000};  // while something is outstanding; at least 10 ms
-  std::uint32_t heartbeat_liveness = 3;   // at least 1
+  std::uint32_t heartbeat_liveness = 6;   // at least 1
   std::size_t outstanding_max = 10000;    // beyond: a request ends at once with `overloaded`
   // What is kept of requests that were sent, all together, so that they can be sent again.
   std::size_t retry_bytes_max = std::size_t{256} * 1024 * 1024;

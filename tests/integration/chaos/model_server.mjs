@@ -66,7 +66,8 @@ const server = http.createServer({keepAliveTimeout: 60000}, (request, response) 
     request.on("data", (piece) => pieces.push(piece));
     request.on("end", () => answer(JSON.parse(Buffer.concat(pieces)), response));
 });
-server.listen(Number(port ?? 0), "127.0.0.1", 4096, () => tell("listening", {port: server.address().port}));
+server.listen(Number(port ?? 0), "127.0.0.1", 4096,
+    () => tell("listening", {port: server.address().port}));
 
 createInterface({input: process.stdin}).on("line", (line) => {
     behaviour = line;

@@ -14,10 +14,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import peers  # noqa: E402
-from muster_processes import BIN, Agent, Cluster, Program, wait_until  # noqa: E402
+from muster_processes import (  # noqa: E402
+    BIN, Agent, Broker, Cluster, Program, folder, wait_until)
 
-__all__ = ["Agent", "Cluster", "Figures", "Load", "ModelServer", "now", "peers", "plan", "say",
-           "wait_until", "workers_of"]
+__all__ = ["Agent", "Broker", "Cluster", "Figures", "Load", "ModelServer", "folder", "now",
+           "peers", "plan", "say", "wait_until", "workers_of"]
 
 
 def now():

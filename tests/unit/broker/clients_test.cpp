@@ -45,7 +45,7 @@ TEST(Clients, ThatBeatAndFallSilentAreGivenUp) {
   bench.request(5, 1);
   bench.request(6, 0);
   bench.drop();
-  bench.pass(3s - 1us, {1});
+  bench.pass(6s - 1us, {1});
   EXPECT_EQ(bench.take(), Lines{});
   bench.pass(1us, {1});
   EXPECT_EQ(bench.take(), (Lines{"c5 ERROR 0 CANCELLED expired", "w1 CANCEL #0",
@@ -80,7 +80,7 @@ TEST(Clients, AreNotJudgedForAPauseOfTheBroker) {
   EXPECT_EQ(bench.take(), Lines{});
   beat(bench, 5);
   bench.drop();
-  bench.pass(3s - 1us, {1});
+  bench.pass(6s - 1us, {1});
   EXPECT_EQ(bench.take(), Lines{});
   bench.pass(1us, {1});
   EXPECT_EQ(bench.take(), (Lines{"c5 ERROR 0 CANCELLED expired", "w1 CANCEL #0"}));
@@ -101,7 +101,7 @@ TEST(ClientSessions, JudgesByWhatIsReadAndForgetsWhoNeedsNothing) {
     now += 1s;
     expired = clients.tick(now, false, requests).expired.size();
   }
-  EXPECT_EQ(seconds, 6) << "while not all is read: late, not never";
+  EXPECT_EQ(seconds, 9) << "while not all is read: late, not never";
   EXPECT_EQ(clients.next_deadline(), time_never) << "nobody is remembered";
   PendingRequest* request = requests.find(ClientConnection{5}, ClientRequestId{0});
   requests.answered(*request);

@@ -113,6 +113,70 @@ TEST(Liveness, ABackendThatIsNeverReadEmptyDelaysTheJudgementAndDoesNotPreventIt
   EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "gone");
 }
 
+Lines whats(Bench& bench) {
+  Lines said;
+  for (const WorkerNote& note : bench.take_notes())
+    said.emplace_back(note.what);
+  return said;
+}
+
+// All at once: that is likelier the broker's own network.
+TEST(Doubt, SparesAllWhereAllAreSilentAndTheyHaveTheExpiryTimeToFollowTheFirst) {
+  Bench bench;
+  bench.add_worker(1, {.name = "A"});
+  bench.pass(800ms, {1});
+  bench.add_worker(2, {.name = "B"});
+  bench.drop();
+  (void)whats(bench);
+  bench.pass(5s);
+  EXPECT_EQ(whats(bench), (Lines{"all workers are silent", "suspect", "suspect"}));
+  EXPECT_EQ(bench.stat("sessions.all_silent"), 1u);
+  bench.heartbeat(2);
+  bench.pass(2900ms, {2});
+  EXPECT_EQ(whats(bench), (Lines{"recovered", "the silence of all workers is over"}));
+  bench.heartbeat(1);
+  bench.heartbeat(2);
+  bench.pass(3s, {1, 2});
+  EXPECT_EQ(whats(bench), Lines{"recovered"});
+  EXPECT_EQ(bench.stat("sessions.expired"), 0u);
+}
+
+TEST(Doubt, DoesNotSpareOneThatDoesNotFollow) {
+  Bench bench;
+  bench.add_worker(1, {.name = "A"});
+  bench.add_worker(2, {.name = "B"});
+  bench.pass(4s);
+  bench.heartbeat(2);
+  bench.pass(3s - 1us, {2});
+  EXPECT_EQ(bench.stat("sessions.expired"), 0u);
+  bench.pass(1s, {2});
+  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "gone");
+  EXPECT_EQ(bench.worker("B").find("state")->string_or(""), "ready");
+}
+
+TEST(Doubt, LastsForTwiceTheExpiryTime) {
+  Bench bench;
+  bench.add_worker(1, {.name = "A"});
+  bench.add_worker(2, {.name = "B"});
+  bench.request(5, 0, once());
+  bench.drop();
+  bench.pass(6s - 1us);
+  EXPECT_EQ(bench.take(), Lines{});
+  bench.pass(1s);
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 0 WORKER_LOST expired"});
+  EXPECT_EQ(bench.stat("sessions.expired"), 2u);
+}
+
+TEST(Doubt, IsNotHadWhereAllOthersConnectionsAreGone) {
+  Bench bench;
+  bench.add_worker(1, {.name = "A"});
+  bench.add_worker(2, {.name = "B"});
+  bench.give(WorkerUnreachable{WorkerConnection{2}});
+  bench.pass(3s);
+  EXPECT_EQ(bench.stat("sessions.expired"), 2u);
+  EXPECT_EQ(bench.stat("sessions.all_silent"), 0u);
+}
+
 TEST(Broken, AWorkerHasUntilItsExpiryToComeBackWithWhatItHeld) {
   Bench bench;
   bench.add_worker(1, {.slots = 2});

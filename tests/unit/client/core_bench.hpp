@@ -23,6 +23,7 @@ class Bench {
   static CoreOptions default_options() {
     CoreOptions options;
     options.broker = "tcp://there:5555";
+    options.heartbeat_liveness = 3;
     return options;
   }
 

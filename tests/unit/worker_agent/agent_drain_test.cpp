@@ -109,7 +109,7 @@ TEST(AgentDrain, AnswersThatNoBrokerTookAreSaidInTheExitCode) {
   Harness h{options_for(1)};
   h.make_ready();
   const auto job = h.ask(first, 1);
-  h.advance(3s);
+  h.advance(6s);
   h.done(*job);
   h.clear();
   h.step(StopAsked{});

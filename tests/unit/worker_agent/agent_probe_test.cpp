@@ -112,7 +112,7 @@ TEST(AgentProbe, IsForgottenWithItsConnection) {
   dead.make_ready();
   dead.writable[0] = false;
   dead.hear(first, Probe{3});
-  dead.advance(3s);
+  dead.advance(6s);
   ASSERT_EQ(dead.all<ReopenSocket>().size(), 1u);
   dead.writable[0] = true;
   dead.register_with(first);
