@@ -3,9 +3,10 @@
 //
 //   {"stream": true, "nonce": "c0-17", "parts": 5, "delay_ms": 20, "model": …}
 //
-// Each part comes `delay_ms` after the one before; a whole answer after all of its parts. With
-// --watch it tells on standard output, one JSON object a line and `at` in nanoseconds of the
-// system's monotonic clock, of every request that comes and every one whose client hung up.
+// Each part comes `delay_ms` after the one before, and is longer by "pad": N bytes; a whole answer
+// comes after all of its parts. With --watch it tells on standard output, one JSON object a line
+// and `at` in nanoseconds of the system's monotonic clock, of every request that comes and every
+// one whose client hung up.
 //
 //   node model_server.mjs MODEL [PORT] [--watch]
 //
@@ -31,11 +32,12 @@ const reply = (response, status, value) => {
 };
 
 function stream(request, response) {
-    const {nonce, parts, delay_ms: delay} = request;
+    const {nonce, parts, delay_ms: delay, pad} = request;
+    const padding = pad ? `,"pad":"${"x".repeat(pad)}"` : "";
     response.writeHead(200, {"content-type": "text/event-stream"});
     let part = 0;
     const next = () => {
-        response.write(`data: {"nonce":"${nonce}","part":${part}}\n\n`);
+        response.write(`data: {"nonce":"${nonce}","part":${part}${padding}}\n\n`);
         part += 1;
         if (part < parts) return response.timer = setTimeout(next, delay);
         response.end("data: [DONE]\n\n");

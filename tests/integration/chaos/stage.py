@@ -30,10 +30,10 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def plan(nonce, parts=1, delay_ms=20, stream=True):
+def plan(nonce, parts=1, delay_ms=20, stream=True, pad=0):
     """The body of a request, as model_server.mjs takes it."""
     return json.dumps({"model": "any", "messages": [], "stream": stream, "nonce": nonce,
-                       "parts": parts, "delay_ms": delay_ms}).encode()
+                       "parts": parts, "delay_ms": delay_ms, "pad": pad}).encode()
 
 
 class ModelServer(Program):
