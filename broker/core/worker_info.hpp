@@ -93,6 +93,9 @@ struct WorkerInfo {
   // Every slot that is taken; also by requests whose client has its answer already.
   HeldRequests holds;
 
+  // What an operator has asked of it while its connection was gone: it is told when it is back.
+  std::optional<bool> drain_owed;
+
   // What has ended here, by how; and malformed messages since `malformed_since` (section 11).
   std::uint64_t served = 0;
   std::uint64_t failed = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <set>
+#include <utility>
 
 #include "broker/core/text.hpp"
 #include "broker/core/worker_bounds.hpp"
@@ -78,6 +79,8 @@ void WorkerSessions::resume(WorkerInfo& worker, WorkerConnection connection,
            " requests in hand",
        false, step);
   step.out.push_back(SendToWorker{connection, Registered{terms()}});
+  if (const auto on = std::exchange(worker.drain_owed, std::nullopt))
+    step.out.push_back(SendToWorker{connection, Drain{*on}});
   take_over(worker, std::move(info), worker.bindings, step);
 }
 
@@ -285,7 +288,10 @@ void WorkerSessions::dismiss(WorkerConnection connection, ErrorCode code,
 // ---- what operators ask for --------------------------------------------------------------------
 
 void WorkerSessions::drain(WorkerInfo& worker, bool on, const std::string& why, Step& step) {
-  step.out.push_back(SendToWorker{worker.connection, Drain{on}});
+  if (worker.broken)
+    worker.drain_owed = on;
+  else
+    step.out.push_back(SendToWorker{worker.connection, Drain{on}});
   note(worker, on ? "drain_asked" : "undrain_asked",
        why.empty() ? "an operator asks for it" : "an operator asks for it: " + why, false, step);
 }

@@ -128,8 +128,7 @@ void Agent::on_dismiss(Peer& peer, const Dismiss& dismiss, Time now, std::vector
   const std::string name = "\"" + profile_.name() + "\"";
   std::string why = "the broker has dismissed this worker; trying again until it is taken";
   if (replaced)
-    why =
-        "a newer instance has taken the name " + name + "; this one does not register there again";
+    why = "dismissed for good; this instance of " + name + " does not register there again";
   if (dismiss.code == ErrorCode::name_taken)
     why = "another live worker has the name " + name +
           "; trying again until it is free; of two that are to live side by side, give one another "

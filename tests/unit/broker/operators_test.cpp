@@ -26,6 +26,19 @@ TEST(Operators, DrainIsPassedOnAndChangesNothingByItself) {
   EXPECT_EQ(notes.at(1).detail, "an operator asks for it: new driver");
 }
 
+TEST(Operators, DrainOfABrokenWorkerIsPassedOnOnceItIsBack) {
+  Bench bench;
+  bench.add_worker(1);
+  bench.give(WorkerUnreachable{WorkerConnection{1}});
+  bench.drop();
+  ask(bench, 0, "drain", Value::Map{{"worker", "A"}, {"on", false}});
+  ask(bench, 1, "drain", Value::Map{{"worker", "A"}, {"on", true}});
+  EXPECT_EQ(bench.take(), Lines{});
+  bench.register_worker(2);
+  bench.register_worker(2);
+  EXPECT_EQ(bench.take(), (Lines{"w2 REGISTERED", "w2 DRAIN", "w2 REGISTERED"}));
+}
+
 TEST(Operators, BadArgumentsAreBadRequests) {
   Bench bench;
   bench.add_worker(1);
