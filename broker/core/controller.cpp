@@ -115,7 +115,8 @@ class Controller::Impl {
   }
 
   [[nodiscard]] Census census() const {
-    return {options_, workers_, requests_, waiting_, counters_, instance_, started_, now_};
+    return {options_,  workers_, requests_, waiting_, counters_,
+            instance_, started_, now_,      stopping_};
   }
 
   void query(ClientConnection from, const Query& message, Step& step) {

@@ -312,7 +312,7 @@ void Dispatcher::set_back(PendingRequest& request, std::string_view reason, cons
   CHECK(may_retry(request), "a request was given away again that may not be");
   ++counters_.retried;
   ++request.retries;
-  request.lost_at = request.worker->session;
+  request.lost_at.push_back(request.worker->session);
   request.lost_why = cut_to(why, refusal_bytes_max);
   note_failure(&request, ErrorCode::server_gone, reason, why + "; another worker is given it",
                step);
@@ -369,7 +369,7 @@ void Dispatcher::cancel_at_worker(PendingRequest& request, Step& step) {
 void Dispatcher::expire_client(PendingRequest& request, Step& step) {
   fail(request,
        {ErrorCode::cancelled, reason::expired, false,
-        "the client's heartbeats have stayed away for " + in_seconds(options_.expiry())},
+        "the client's heartbeats have stayed away for " + in_seconds(options_.expiry() * 2)},
        true, step);
 }
 

@@ -76,11 +76,11 @@ struct PendingRequest {
   bool in_front = false;         // placed again: before all that came in the usual way
   Time held_until = time_never;  // nobody can serve it: NO_WORKER at this time
   std::vector<Avoided> avoided;
-  std::uint64_t refusals = 0;  // by workers, so far
-  std::uint64_t retries = 0;   // how often it was lost with its worker
-  SessionId lost_at{};         // the last such worker: the last to be given it again
-  std::string lost_why;        // how it was lost there, in a sentence
-  std::string refusal;         // who said the last one, and why: for the sentence of a time-out
+  std::uint64_t refusals = 0;      // by workers, so far
+  std::uint64_t retries = 0;       // how often it was lost with its worker
+  std::vector<SessionId> lost_at;  // those workers: the last to be given it again
+  std::string lost_why;            // how it was lost there, in a sentence
+  std::string refusal;             // who said the last one, and why: for the sentence of a time-out
 
   Time armed = time_never;  // the in-flight table's timer for it
 
@@ -91,6 +91,10 @@ struct PendingRequest {
   boost::intrusive::set_member_hook<> among_timers;
   boost::intrusive::list_member_hook<> among_held;    // at its worker
   boost::intrusive::set_member_hook<> among_waiting;  // in the waiting room
+
+  [[nodiscard]] bool was_lost_at(SessionId session) const {
+    return std::find(lost_at.begin(), lost_at.end(), session) != lost_at.end();
+  }
 
   [[nodiscard]] bool at_worker() const { return worker != nullptr; }
 

@@ -22,6 +22,7 @@ struct Census {
   Instance instance;
   Time started;
   Time now;
+  bool stopping;
 };
 
 [[nodiscard]] Value answer_models(const Census& census);

@@ -1,5 +1,6 @@
 // `why`: what stands for and against each worker of a model, in a line.
 
+#include <algorithm>
 #include <set>
 
 #include "broker/core/queries.hpp"
@@ -47,21 +48,36 @@ std::string why(const WorkerInfo& worker, Time now) {
   return "";
 }
 
+// What is to be known besides; empty: nothing.
+std::string note_on(const Census& census, const std::string& model) {
+  if (census.stopping) return "this broker is stopping: what comes now gets SHUTTING_DOWN";
+  const auto serving = census.workers.serving(model);
+  if (std::ranges::any_of(serving, &WorkerInfo::worth_waiting_for)) return "";
+  const bool known = census.workers.ever_served(model);
+  std::string note;
+  if (serving.empty())
+    note = known ? "no live worker serves it any more"
+                 : "no worker has served it since this broker started";
+  Time until = census.now + census.options.no_worker_wait;
+  if (!known) until = std::max(until, census.started + census.options.restart_grace);
+  if (until <= census.now) return note;
+  return note + (note.empty() ? "" : "; ") + "a request that comes now waits " +
+         in_seconds(until - census.now) + " for one";
+}
+
 Value model_row(const Census& census, const std::string& model) {
   Value::Array rows;
   for (const WorkerInfo* worker : census.workers.serving(model)) {
-    rows.emplace_back(Value::Map{{"worker", Value{worker->name}},
-                                 {"eligible", Value{worker->can_take(census.now)}},
-                                 {"why", Value{why(*worker, census.now)}}});
+    rows.emplace_back(
+        Value::Map{{"worker", Value{worker->name}},
+                   {"eligible", Value{!census.stopping && worker->can_take(census.now)}},
+                   {"why", Value{why(*worker, census.now)}}});
   }
   Value::Map row{{"model", Value{model}},
                  {"queued", Value{std::uint64_t{census.waiting.depth(model)}}},
                  {"policy", Value{policy_name(census.options.policy)}}};
-  if (rows.empty()) {
-    row.emplace_back("note", Value{census.workers.ever_served(model)
-                                       ? "no live worker serves it any more"
-                                       : "no worker has served it since this broker started"});
-  }
+  if (std::string note = note_on(census, model); !note.empty())
+    row.emplace_back("note", Value{std::move(note)});
   row.emplace_back("workers", std::move(rows));
   return row;
 }

@@ -31,9 +31,6 @@ class SilenceClock {
     read_up_to_ = all_read ? now : std::max(read_up_to_, now - options_.expiry());
   }
 
-  // Nobody is judged before then.
-  void spare_until(Time then) { judge_from_ = std::max(judge_from_, then); }
-
   [[nodiscard]] Time last_tick() const { return last_tick_; }
   [[nodiscard]] Time read_up_to() const { return read_up_to_; }
   // Nobody is judged before.

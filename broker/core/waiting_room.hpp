@@ -8,8 +8,11 @@
 // bound late: a slot that comes free takes the first, over all names that its worker serves, that
 // fits it.
 //
-// Complexity: O(log n) to come and go; next_for is O(names x log) plus the requests passed over
-// because they require labels that the worker lacks, at most queue.depth_max a queue.
+// Within a queue those that require the same labels stand in a line of their own, so that a worker
+// passes over what it can't take by the line and not one by one.
+//
+// Complexity: O(log n) to come and go; next_for is O(names x lines), plus the requests passed over
+// because they avoid the worker.
 
 #include <boost/intrusive/set.hpp>
 #include <compare>
@@ -57,7 +60,12 @@ class WaitingRoom {
       boost::intrusive::member_hook<PendingRequest, decltype(PendingRequest::among_waiting),
                                     &PendingRequest::among_waiting>,
       boost::intrusive::key_of_value<ByRank>>;
-  std::map<std::string, Queue, std::less<>> queues_;
+  // Of one model name, by the labels that are required.
+  struct Lines {
+    std::map<StringMap, Queue> by_labels;
+    std::size_t size = 0;
+  };
+  std::map<std::string, Lines, std::less<>> queues_;
   std::size_t size_ = 0;
 };
 

@@ -29,9 +29,9 @@ WorkerInfo* WorkerChoice::choose(const PendingRequest& request, Time now) {
           request.avoids(worker->session, now)) {
         continue;
       }
-      const Order own = worker->session == request.lost_at ? Order::lost_it
-                        : standing == Standing::free       ? Order::well
-                                                           : Order::ailing;
+      const Order own = request.was_lost_at(worker->session) ? Order::lost_it
+                        : standing == Standing::free         ? Order::well
+                                                             : Order::ailing;
       if (own == order) {
         candidates_.push_back(worker);
       } else {

@@ -110,11 +110,15 @@ struct WorkerInfo {
   [[nodiscard]] Standing standing(Time now) const {
     if (broken) return Standing::broken;
     if (state != WorkerState::ready) return Standing::not_ready;
-    // One request at a time tries a worker whose time aside is over.
-    if (aside && (now < aside_until || !holds.empty())) return Standing::aside;
+    if (aside && (now < aside_until || is_tried())) return Standing::aside;
     if (free_slots() == 0) return Standing::full;
     if (suspect) return Standing::suspect;
     return stalled ? Standing::stalled : Standing::free;
+  }
+  // Whether a request is trying it, its time aside being over: one at a time does. What it holds
+  // from before is none.
+  [[nodiscard]] bool is_tried() const {
+    return !holds.empty() && holds.back().bound >= aside_until;
   }
   // Whether it may be given a request at this moment.
   [[nodiscard]] bool can_take(Time now) const { return may_take(standing(now)); }

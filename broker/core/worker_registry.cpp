@@ -103,6 +103,16 @@ void WorkerRegistry::remove(WorkerInfo& worker, std::string reason, Time now) {
   by_name_.erase(by_name_.find(worker.name));
 }
 
+void WorkerRegistry::remember_removed(const std::string& name, Instance instance) {
+  if (removed_.size() == removed_max && !removed_.contains(name)) removed_.erase(removed_.begin());
+  removed_.insert_or_assign(name, instance);
+}
+
+bool WorkerRegistry::removed(const std::string& name, Instance instance) const {
+  const auto known = removed_.find(name);
+  return known != removed_.end() && instance <= known->second;
+}
+
 std::vector<const GoneWorker*> WorkerRegistry::gone(Time now) const {
   std::vector<const GoneWorker*> recent;
   for (const GoneWorker& worker : gone_) {

@@ -43,6 +43,7 @@ class WorkerRegistry {
 
   static constexpr std::size_t gone_max = 1024;  // beyond: the oldest is forgotten
   static constexpr std::size_t gone_models_max = 16;
+  static constexpr std::size_t removed_max = 1024;  // beyond: one of them is forgotten
   static constexpr std::size_t gone_reason_bytes_max = 256;
   static constexpr Duration gone_kept = std::chrono::hours{1};
   static constexpr std::size_t names_remembered_max =
@@ -70,6 +71,10 @@ class WorkerRegistry {
   // The session has ended; `worker` is no more. REQUIRES: it holds no request.
   void remove(WorkerInfo& worker, std::string reason, Time now);
 
+  // What an operator has removed does not come back as the same instance, or an older one.
+  void remember_removed(const std::string& name, Instance instance);
+  [[nodiscard]] bool removed(const std::string& name, Instance instance) const;
+
   // Workers gone within the last hour and not back since, the latest first.
   [[nodiscard]] std::vector<const GoneWorker*> gone(Time now) const;
 
@@ -83,6 +88,7 @@ class WorkerRegistry {
   std::map<std::string, std::vector<WorkerInfo*>, std::less<>> by_model_;
   std::set<std::string, std::less<>> names_seen_;
   std::deque<GoneWorker> gone_;
+  std::map<std::string, Instance> removed_;
   std::uint64_t last_session_ = 0;
 };
 

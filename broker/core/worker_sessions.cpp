@@ -82,7 +82,6 @@ void WorkerSessions::said(WorkerSaid&& event, Step& step) {
 }
 
 void WorkerSessions::on_answer(WorkerInfo& worker, WorkerSaid&& event, Step& step) {
-  health_.got_done(worker, step);
   const auto held = [&](WireId id) -> PendingRequest* {
     PendingRequest* request = requests_.find(BrokerId{id.value});
     if (request != nullptr && request->worker == &worker) return request;
@@ -91,18 +90,22 @@ void WorkerSessions::on_answer(WorkerInfo& worker, WorkerSaid&& event, Step& ste
   };
   if (const auto* chunk = std::get_if<Chunk>(&event.message)) {
     if (PendingRequest* request = held(chunk->id)) {
+      health_.got_done(worker, step);
       dispatcher_.part(*request, *chunk, std::move(event.header), std::move(event.payload), step);
     }
   } else if (const auto* final = std::get_if<Final>(&event.message)) {
     if (PendingRequest* request = held(final->id)) {
+      health_.got_done(worker, step);
       health_.succeeded(worker, step);
       dispatcher_.finish(*request, *final, std::move(event.header), std::move(event.payload), step);
     }
   } else if (const auto* error = std::get_if<Error>(&event.message)) {
     if (PendingRequest* request = held(error->id)) {
       if (error->code == ErrorCode::server_gone) return server_gone(worker, *request, *error, step);
-      const bool server_failed = error->meta.status.value_or(0) >= 500;
-      if (error->code == ErrorCode::worker_failed && server_failed) health_.failed(worker, step);
+      // What the model server itself has said; not what its agent acknowledges or refuses.
+      const bool by_server = error->code == ErrorCode::worker_failed && error->meta.status;
+      if (by_server) health_.got_done(worker, step);
+      if (by_server && *error->meta.status >= 500) health_.failed(worker, step);
       dispatcher_.fail_by_worker(*request, *error, std::move(event.header),
                                  std::move(event.payload), step);
     }
@@ -227,8 +230,9 @@ void WorkerSessions::unreachable(const WorkerUnreachable& event, Step& step) {
   // First what was certainly not begun: it is not lost with the session, should that end now.
   if (event.undelivered) undelivered(*event.undelivered, step);
   if (!breaks) return;
-  if (contenders_.contains(worker->session))
-    return replace(*worker, "its connection is gone", step);
+  // Who waits for its name has it at the next Tick: more of its requests may be undelivered, too.
+  if (const auto waiting = contenders_.find(worker->session); waiting != contenders_.end())
+    waiting->second.look_at = step.now;
   changed(*worker, step);
 }
 

@@ -11,6 +11,11 @@
 #include "broker/core/worker_sessions.hpp"
 
 namespace muster::broker {
+namespace {
+
+constexpr auto removed_by_operator = "an operator has removed this worker";
+
+}  // namespace
 
 // ---- sessions ----------------------------------------------------------------------------------
 
@@ -40,6 +45,8 @@ void WorkerSessions::on_register(WorkerConnection connection, WorkerDescription&
     return changed(*bound, step);
   }
   WorkerInfo* named = workers_.find(std::string_view{info.worker});
+  if (named == nullptr && workers_.removed(info.worker, info.instance))
+    return dismiss(connection, ErrorCode::replaced, removed_by_operator, step);
   if (named == nullptr) return begin(connection, std::move(info), step);
   if (info.instance == named->instance) {
     forget_contender(connection, {});
@@ -134,13 +141,11 @@ void WorkerSessions::contend(WorkerInfo& holder, WorkerConnection connection,
   if (before != contenders_.end()) {
     Contender& other = before->second;
     const WorkerConnection rival = other.connection;
-    const Instance rival_instance = other.info.instance;
-    if (rival != connection && info.instance < rival_instance)
+    if (rival != connection && info.instance < other.info.instance)
       return turn_away(connection, holder.name, step);
     other.connection = connection;
     other.info = std::move(info);
-    if (rival != connection && rival_instance < other.info.instance)
-      turn_away(rival, holder.name, step);
+    if (rival != connection) turn_away(rival, holder.name, step);
     return;
   }
   const Time until = step.now + options_.heartbeat_interval;
@@ -188,14 +193,15 @@ void WorkerSessions::replace(WorkerInfo& holder, const std::string& why, Step& s
 void WorkerSessions::run_contenders(Step& step) {
   std::vector<SessionId> due;
   for (auto& [session, contender] : contenders_) {
-    if (checker_.read_up_to() >= contender.until) {
+    if (checker_.read_up_to() >= contender.until || workers_.find(session)->broken) {
       due.push_back(session);
     } else if (step.now >= contender.look_at) {
       contender.look_at = step.now + options_.heartbeat_interval / 8;
     }
   }
   for (const SessionId session : due) {
-    replace(*workers_.find(session), "it did not answer a PROBE", step);
+    WorkerInfo& holder = *workers_.find(session);
+    replace(holder, holder.broken ? "its connection is gone" : "it did not answer a PROBE", step);
   }
 }
 
@@ -297,7 +303,9 @@ void WorkerSessions::drain(WorkerInfo& worker, bool on, const std::string& why, 
 }
 
 void WorkerSessions::remove(WorkerInfo& worker, Step& step) {
-  dismiss(worker.connection, ErrorCode::replaced, "an operator has removed this worker", step);
+  // One whose connection is gone does not hear this: it is told when it comes back.
+  workers_.remember_removed(worker.name, worker.instance);
+  dismiss(worker.connection, ErrorCode::replaced, removed_by_operator, step);
 }
 
 }  // namespace muster::broker

@@ -15,6 +15,7 @@ constexpr std::size_t doubt_workers_min = 2;
 void WorkerStatusChecker::watch(const WorkerInfo& worker, Time now) {
   const Watch watch{.judge_at = now + options_.heartbeat_interval * 3 / 2,
                     .heartbeat_at = now + options_.heartbeat_interval};
+  last_sign_ = now;
   const bool fresh = watches_.emplace(worker.session, watch).second;
   CHECK(fresh, "a session is watched twice");
   judgements_.arm(worker.session, watch.judge_at);
@@ -32,15 +33,12 @@ void WorkerStatusChecker::forget(const WorkerInfo& worker) {
 bool WorkerStatusChecker::heard(WorkerInfo& worker, Time now) {
   worker.last_heard = now;
   last_sign_ = now;
-  if (std::exchange(doubts_, false)) clock_.spare_until(now + options_.expiry());
+  if (doubts_) end_doubt(now);
   if (!std::exchange(worker.suspect, false)) return false;
   // It was to be judged when it would have expired, which may be long after it is overdue again.
   Watch& watch = watches_.at(worker.session);
   const Time overdue_at = now + options_.heartbeat_interval * 3 / 2;
-  if (overdue_at < watch.judge_at) {
-    judgements_.disarm(worker.session, watch.judge_at);
-    judgements_.arm(worker.session, watch.judge_at = overdue_at);
-  }
+  if (overdue_at < watch.judge_at) judge_at(worker.session, watch, overdue_at);
   return true;
 }
 
@@ -66,35 +64,64 @@ WorkerStatusChecker::Due WorkerStatusChecker::tick(Time now, bool all_read,
   return due;
 }
 
+// ---- doubt -------------------------------------------------------------------------------------
+
 void WorkerStatusChecker::look_for_doubt(const WorkerRegistry& workers, Due& due) {
   const Duration silence = clock_.silence(last_sign_);
-  if (doubts_ && silence >= options_.expiry() * 2) doubts_ = false;
-  if (!doubts_ && silence >= options_.heartbeat_interval * 3 / 2 &&
-      silence < options_.expiry() * 2) {
-    // A broken one is silent for a reason that is known.
-    const auto connected = std::ranges::count_if(
-        workers.all(), [](const auto& entry) { return !entry.second->broken; });
-    doubts_ = static_cast<std::size_t>(connected) >= doubt_workers_min;
-  }
+  const bool too_long = silence >= options_.expiry() * 2;
+  if (too_long) doubts_ = false;
+  if (!doubts_ && !too_long && silence >= options_.heartbeat_interval * 3 / 2) begin_doubt(workers);
   due.doubt_begins = doubts_ && !told_doubt_;
   due.doubt_ends = !doubts_ && told_doubt_;
   told_doubt_ = doubts_;
+}
+
+void WorkerStatusChecker::begin_doubt(const WorkerRegistry& workers) {
+  const auto with_the_others = [&](const auto& entry) {
+    const WorkerInfo& worker = *entry.second;
+    return !worker.broken && last_sign_ - worker.last_heard < options_.heartbeat_interval * 3 / 2;
+  };
+  const auto together = std::ranges::count_if(workers.all(), with_the_others);
+  if (static_cast<std::size_t>(together) < doubt_workers_min) return;
+  doubts_ = true;
+  for (const auto& entry : workers.all())
+    watches_.at(entry.second->session).spared = with_the_others(entry);
+}
+
+void WorkerStatusChecker::end_doubt(Time now) {
+  doubts_ = false;
+  spare_until_ = now + options_.expiry();
+  for (auto& [session, watch] : watches_) {
+    if (watch.spared && spare_until_ < watch.judge_at) judge_at(session, watch, spare_until_);
+  }
+}
+
+Time WorkerStatusChecker::spared_until(const Watch& watch) const {
+  if (!watch.spared) return {};
+  return doubts_ ? last_sign_ + options_.expiry() * 2 : spare_until_;
+}
+
+// ---- judgement ---------------------------------------------------------------------------------
+
+void WorkerStatusChecker::judge_at(SessionId session, Watch& watch, Time at) {
+  judgements_.disarm(session, watch.judge_at);
+  judgements_.arm(session, watch.judge_at = at);
 }
 
 // Finds a worker overdue, dead or well, and arms the next judgement.
 void WorkerStatusChecker::judge(WorkerInfo& worker, Watch& watch, Time now, Due& due) {
   const Duration overdue = options_.heartbeat_interval * 3 / 2;
   const Duration silence = clock_.silence(worker.last_heard);
+  const Time spared = worker.broken ? Time{} : spared_until(watch);
   if (now < clock_.judge_from()) {
     watch.judge_at = clock_.judge_from();
-  } else if (silence >= options_.expiry() && !(doubts_ && !worker.broken)) {
+  } else if (silence >= options_.expiry() && now >= spared) {
     due.expired.push_back(&worker);
     watch.judge_at = now + options_.heartbeat_interval;
   } else if (silence >= overdue) {
     if (!worker.suspect) due.suspect.push_back(&worker);
     worker.suspect = true;
-    watch.judge_at =
-        (doubts_ ? last_sign_ + options_.expiry() * 2 : worker.last_heard + options_.expiry());
+    watch.judge_at = std::max(worker.last_heard + options_.expiry(), spared);
   } else {
     watch.judge_at = worker.last_heard + overdue;
   }

@@ -6,8 +6,9 @@
 //
 // A silence counts against a worker only if it is the worker's own (silence_clock.hpp). Where all
 // of several workers fall silent together, the broker doubts itself: its own network is likelier to
-// be gone than all of theirs. None is taken for dead before one of them is heard again, or twice
-// the expiry time has passed; and when one is heard, the others have the expiry time to follow.
+// be gone than all of theirs. None of them is taken for dead before one is heard again, or twice
+// the expiry time has passed; and when one is heard, the others have the expiry time to follow. A
+// worker that was silent before the others, or whose connection is gone, has no part in this.
 //
 // Complexity: heard() is O(1); a Tick is O(log n) for each worker that is due.
 
@@ -60,8 +61,13 @@ class WorkerStatusChecker {
   struct Watch {
     Time judge_at;
     Time heartbeat_at;
+    bool spared = false;  // it fell silent with all others
   };
   void look_for_doubt(const WorkerRegistry& workers, Due& due);
+  void begin_doubt(const WorkerRegistry& workers);
+  void end_doubt(Time now);
+  [[nodiscard]] Time spared_until(const Watch& watch) const;
+  void judge_at(SessionId session, Watch& watch, Time at);
   void judge(WorkerInfo& worker, Watch& watch, Time now, Due& due);
 
   const ControllerOptions& options_;
@@ -69,7 +75,8 @@ class WorkerStatusChecker {
   TimerQueue<SessionId> judgements_;
   TimerQueue<SessionId> heartbeats_;
   SilenceClock clock_;
-  Time last_sign_;  // of life, of any worker
+  Time last_sign_;      // of life, of any worker
+  Time spare_until_{};  // those that are spared, where there is no doubt any more
   bool doubts_ = false;
   bool told_doubt_ = false;
 };

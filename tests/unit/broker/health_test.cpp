@@ -118,6 +118,22 @@ TEST(Ejection, ATrialThatEndsOtherwiseLetsTheNextTry) {
   EXPECT_EQ(bench.take(), Lines{"w1 REQUEST #2"});
 }
 
+TEST(Ejection, WhatItHasInHandFromBeforeDoesNotTryIt) {
+  Bench bench{{.ejection_failures = 1, .ejection_duration = 1s}};
+  bench.add_worker(1, {.name = "A", .slots = 3});
+  bench.add_worker(2, {.name = "B", .slots = 0});
+  bench.request(5, 0, streamed());
+  bench.chunk(1, 0, 0);
+  bench.request(5, 1);
+  fail(bench, 1, 1);
+  bench.pass(1s);
+  bench.heartbeat(1, with_progress({}));
+  bench.drop();
+  bench.request(5, 2);
+  bench.request(5, 3);
+  EXPECT_EQ(bench.take(), Lines{"w1 REQUEST #2"}) << "one tries it";
+}
+
 TEST(Ejection, NeverOfMoreThanTheShareOfAnyModel) {
   Bench bench{{.ejection_failures = 1, .ejection_share_max = 0.5}};
   bench.add_worker(1, {.name = "A", .models = {"m", "n"}});
@@ -186,6 +202,38 @@ TEST(Stall, IsOfOneThatHasWorkAndTellsThatNothingGetsDone) {
   pass(9, {});
   EXPECT_FALSE(stalled()) << "it can't tell";
   EXPECT_EQ(bench.stat("sessions.stalled"), 2u);
+}
+
+TEST(Stall, IsNotOverBecauseAnAgentAcknowledgesOrRefuses) {
+  Bench bench{{.stall = 3s}};
+  bench.add_worker(1, {.slots = 9});
+  bench.heartbeat(1, with_progress(7));
+  for (std::uint64_t id = 0; id < 3; ++id)
+    bench.request(5, id);
+  bench.pass(2s);
+  bench.cancel(5, 0);
+  bench.error(1, 0, ErrorCode::cancelled);
+  bench.error(1, 1, ErrorCode::refused);
+  bench.pass(1s);
+  bench.heartbeat(1, with_progress(7));
+  EXPECT_NE(bench.worker("A").find("stalled"), nullptr);
+  bench.cancel(5, 2);
+  bench.error(1, 2, ErrorCode::cancelled);
+  bench.final(1, 77);
+  EXPECT_NE(bench.worker("A").find("stalled"), nullptr);
+}
+
+TEST(Stall, IsOverWithAnyAnswerOfItsModelServer) {
+  Bench bench{{.stall = 1s}};
+  bench.add_worker(1, {.slots = 9});
+  bench.heartbeat(1, with_progress(7));
+  for (std::uint64_t id = 0; id < 2; ++id)
+    bench.request(5, id);
+  bench.pass(1s);
+  bench.heartbeat(1, with_progress(7));
+  EXPECT_NE(bench.worker("A").find("stalled"), nullptr);
+  fail(bench, 1, 0, 400);
+  EXPECT_EQ(bench.worker("A").find("stalled"), nullptr);
 }
 
 TEST(Stall, IsChosenLastAndNotNever) {

@@ -129,7 +129,7 @@ TEST(Doubt, SparesAllWhereAllAreSilentAndTheyHaveTheExpiryTimeToFollowTheFirst) 
   bench.drop();
   (void)whats(bench);
   bench.pass(5s);
-  EXPECT_EQ(whats(bench), (Lines{"all workers are silent", "suspect", "suspect"}));
+  EXPECT_EQ(whats(bench), (Lines{"suspect", "all workers are silent", "suspect"}));
   EXPECT_EQ(bench.stat("sessions.all_silent"), 1u);
   bench.heartbeat(2);
   bench.pass(2900ms, {2});
@@ -152,6 +152,30 @@ TEST(Doubt, DoesNotSpareOneThatDoesNotFollow) {
   bench.pass(1s, {2});
   EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "gone");
   EXPECT_EQ(bench.worker("B").find("state")->string_or(""), "ready");
+}
+
+TEST(Doubt, OfManyGapsOfOneDoesNotSpareTheOtherForEver) {
+  Bench bench;
+  bench.add_worker(1, {.name = "A"});
+  bench.add_worker(2, {.name = "B"});
+  for (int gap = 0; gap < 3; ++gap) {
+    bench.pass(1600ms);
+    bench.heartbeat(2);
+  }
+  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "gone");
+  EXPECT_EQ(bench.stat("sessions.all_silent"), 1u);
+}
+
+TEST(Doubt, EndsInTimeWhereTheExpiryTimeIsLong) {
+  Bench bench{{.heartbeat_liveness = 10}};
+  bench.add_worker(1, {.name = "A"});
+  bench.add_worker(2, {.name = "B"});
+  bench.pass(2s);
+  bench.heartbeat(2);
+  bench.pass(10s - 1us, {2});
+  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "ready");
+  bench.pass(1us, {2});
+  EXPECT_EQ(bench.worker("A").find("state")->string_or(""), "gone");
 }
 
 TEST(Doubt, LastsForTwiceTheExpiryTime) {

@@ -57,6 +57,24 @@ TEST(Lost, EndsAfterSoManyRetriesWithHowItWasLostLast) {
             "worker \"B\" was lost: it has deregistered: gone; it was given to 2 workers in vain");
 }
 
+TEST(Lost, GoesToNoneOfThoseThatLostItWhileAnotherCanTakeIt) {
+  Bench bench;
+  bench.add_worker(1, {.name = "A"});
+  bench.add_worker(2, {.name = "B"});
+  bench.add_worker(3, {.name = "C"});
+  const auto queue = [&](std::uint32_t connection, std::uint64_t length) {
+    bench.heartbeat(connection, {.slots = 1, .queue_length = length, .state = WorkerState::ready});
+  };
+  queue(2, 10);
+  queue(3, 50);
+  bench.request(5, 0);
+  bench.error(1, 0, ErrorCode::server_gone);
+  queue(1, 0);
+  bench.drop();
+  bench.error(2, 1, ErrorCode::server_gone);
+  EXPECT_EQ(bench.take(), Lines{"w3 REQUEST #2"});
+}
+
 TEST(Lost, ARefusalIsNoRetry) {
   Bench bench{{.retries = 1}};
   bench.add_worker(1, {.name = "A"});

@@ -39,6 +39,18 @@ TEST(Operators, DrainOfABrokenWorkerIsPassedOnOnceItIsBack) {
   EXPECT_EQ(bench.take(), (Lines{"w2 REGISTERED", "w2 DRAIN", "w2 REGISTERED"}));
 }
 
+TEST(Operators, ARemovedWorkerDoesNotComeBackThoughItDidNotHearOfIt) {
+  Bench bench;
+  bench.add_worker(1, {.instance = 5});
+  bench.give(WorkerUnreachable{WorkerConnection{1}});
+  ask(bench, 0, "remove", Value::Map{{"worker", "A"}});
+  bench.drop();
+  bench.register_worker(2, {.instance = 5});
+  EXPECT_EQ(bench.take(), Lines{"w2 DISMISS REPLACED"});
+  bench.register_worker(3, {.instance = 6});
+  EXPECT_EQ(bench.take(), Lines{"w3 REGISTERED"}) << "it was started anew";
+}
+
 TEST(Operators, BadArgumentsAreBadRequests) {
   Bench bench;
   bench.add_worker(1);

@@ -140,7 +140,8 @@ TEST(Contender, IsOneANameAndTheNewest) {
   bench.register_worker(3, {.instance = 6});
   bench.register_worker(4, {.instance = 8});
   bench.register_worker(6, {.instance = 8});  // the same on a new connection
-  EXPECT_EQ(bench.take(), (Lines{"w1 PROBE 1", "w3 DISMISS NAME_TAKEN", "w2 DISMISS NAME_TAKEN"}));
+  EXPECT_EQ(bench.take(), (Lines{"w1 PROBE 1", "w3 DISMISS NAME_TAKEN", "w2 DISMISS NAME_TAKEN",
+                                 "w4 DISMISS NAME_TAKEN"}));
   bench.worker_says(1, Deregister{""});
   EXPECT_EQ(bench.take(), Lines{"w6 REGISTERED"});
 }
@@ -220,12 +221,15 @@ TEST(Contender, WantsNoTickWithoutEndWhereTheBackendIsNeverReadEmpty) {
 
 TEST(Contender, DoesNotCostWhatWasNotDelivered) {
   Bench bench;
-  bench.add_worker(1, {.instance = 5});
-  bench.register_worker(2, {.instance = 6});
+  bench.add_worker(1, {.instance = 5, .slots = 2});
+  bench.register_worker(2, {.instance = 6, .slots = 2});
   bench.request(5, 0, once());
+  bench.request(5, 1, once());
   bench.drop();
   bench.undelivered(1, 0);
-  EXPECT_EQ(bench.take(), (Lines{"w2 REGISTERED", "w2 REQUEST #1"}));
+  bench.undelivered(1, 1);
+  bench.tick();
+  EXPECT_EQ(bench.take(), (Lines{"w2 REGISTERED", "w2 REQUEST #2", "w2 REQUEST #3"}));
 }
 
 }  // namespace
