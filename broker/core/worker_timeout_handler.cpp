@@ -11,7 +11,7 @@ namespace {
 std::string why_waiting(const PendingRequest& request) {
   if (!request.lost_why.empty()) return ": " + request.lost_why + ", and no other had a free slot";
   if (request.held_until != time_never) return ": none that could take it was ready";
-  if (request.refusals == 0) return ": none had a free slot";
+  if (request.refusals == 0) return ": each that serves it was full, put aside or cut off";
   return ": it was refused " + std::to_string(request.refusals) +
          (request.refusals == 1 ? " time, by " : " times, last by ") + request.refusal;
 }
