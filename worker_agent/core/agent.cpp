@@ -91,8 +91,8 @@ void Agent::on(BrokerSaid&& event, Time now, std::vector<Action>& out) {
         } else if constexpr (std::is_same_v<Said, Drain>) {
           on_drain(peer, message.on, now, out);
         } else {
-          // A sign of life, and nothing to be done about it.
           static_assert(std::is_same_v<Said, BrokerHeartbeat>);
+          if (message.grant >= peer.stop_grant) peer.unaware_until = Time{};
         }
       },
       std::move(event.message));
@@ -295,6 +295,8 @@ Time Agent::next_deadline() const {
       break;
   }
   Time first = std::min(drain_until_, leave_until_);
+  if (phase_ == Phase::draining && requests_.count() == 0)
+    first = std::min(first, std::max(unaware_until(), last_step_));
   for (const Peer& peer : peers_) {
     first = std::min(first, peer.session.next_deadline());
     if (peer.session.state() != State::registered)

@@ -85,13 +85,17 @@ class Agent {
     std::uint64_t models_told = 0;          // the models_version() that it knows; 0: none
     std::size_t models_left_out = 0;        // how many it was last said not to be told
     std::optional<ErrorCode> dismissal_told{};
+    // Stopping: until when it may not know yet that the worker drains, and so have sent a REQUEST.
+    Time unaware_until{};
+    std::uint64_t stop_grant =
+        0;  // a HEARTBEAT with this `grant` or a later one shows that it does
     Time fault_note_at{};
     std::uint64_t faults_unsaid = 0;
   };
 
   enum class Phase : std::uint8_t {
     working,
-    draining,  // finishes what is in hand
+    draining,  // finishes what is in hand, and what comes before brokers know
     leaving,   // waits until the last messages are taken
     gone,
   };
@@ -120,6 +124,10 @@ class Agent {
   void on(const StopAsked& event, Time now, std::vector<Action>& out);
   void stop_at_once(std::string_view why, Time now, std::vector<Action>& out);
   void leave(ExitCode code, Time until);
+  void await_awareness(Peer& peer, Time now) const;
+  // When the last broker that may not know of the drain need not be waited for any more; never in
+  // the future where all know.
+  [[nodiscard]] Time unaware_until() const;
   void settle(Time now, std::vector<Action>& out);
   void note_unsaid(std::vector<Action>& out);
   [[nodiscard]] bool all_said() const;

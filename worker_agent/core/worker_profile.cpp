@@ -70,6 +70,12 @@ bool WorkerProfile::grant_slots(std::uint64_t slots) {
   return true;
 }
 
+void WorkerProfile::stop() {
+  stopping_ = true;
+  for (std::uint64_t& grant : grants_)
+    ++grant;
+}
+
 bool WorkerProfile::set_drained(bool on) {
   return std::exchange(drained_, on) != on;
 }
@@ -124,7 +130,7 @@ WorkerHeartbeat WorkerProfile::heartbeat(SessionId session, std::uint64_t queue_
                                          std::uint64_t models_told) const {
   WorkerHeartbeat beat;
   beat.slots = slots(session);
-  beat.grant = grants_.at(session.value);
+  beat.grant = grant(session);
   beat.queue_length = queue_length;
   beat.state = state();
   beat.why = why();

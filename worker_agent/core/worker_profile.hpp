@@ -34,8 +34,9 @@ class WorkerProfile {
   // Takes `slots` of them: whether brokers have to be told.
   [[nodiscard]] bool reconfigured(const AgentOptions& options);
 
-  // From now on `draining`, whatever the model server's state.
-  void stop() { stopping_ = true; }
+  // From now on `draining`, whatever the model server's state. Each broker's grant() rises, so that
+  // its echo shows that it knows.
+  void stop();
   // `draining` until it is taken back. Whether that is new.
   [[nodiscard]] bool set_drained(bool on);
   // The model server has given something: a part, or a whole answer.
@@ -54,6 +55,8 @@ class WorkerProfile {
   [[nodiscard]] std::uint64_t slots() const { return slots_; }
   // That broker's share of them.
   [[nodiscard]] std::uint64_t slots(SessionId session) const;
+  // How often that has changed, and 1 more once the worker stops (section 7).
+  [[nodiscard]] std::uint64_t grant(SessionId session) const { return grants_.at(session.value); }
   // What the model server has got done so far: what it has given and, where it tells, what its
   // engine has done besides. Never falls.
   [[nodiscard]] std::uint64_t progress() const { return given_ + engine_done_; }
@@ -89,7 +92,7 @@ class WorkerProfile {
   std::uint64_t server_slots_ = 0;
   std::uint64_t slots_ = 0;
   std::vector<std::uint64_t> shares_;  // by session
-  std::vector<std::uint64_t> grants_;  // by session: how often its share has changed
+  std::vector<std::uint64_t> grants_;  // by session
   std::uint64_t given_ = 0;            // parts and whole answers, for all brokers
   std::uint64_t engine_done_ = 0;      // the most that the engine has told
   std::optional<double> kv_cache_usage_;

@@ -276,6 +276,8 @@ class World {
       for (const auto& [id, asked] : session)
         EXPECT_TRUE(asked.dismissed || asked.ends >= 1) << "request " << id;
     if (!drains) h_.step(StopAsked{});
+    for (std::uint32_t i = 0; i < asked_.size(); ++i)
+      h_.beat(SessionId{i});
     h_.step(Tick{true});
     EXPECT_EQ(h_.exit_code(), ExitCode::drained);
     observe();
