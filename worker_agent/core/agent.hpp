@@ -17,7 +17,7 @@
 // - Each REQUEST gets exactly one FINAL or ERROR, and its CHUNKs before it count 0, 1, 2, ...
 //   (docs/protocol.md, section 4); none if the broker dismissed the worker, or DEREGISTER went out
 //   first, because then the broker answers by itself.
-// - Never more jobs at once than slots, nor for one broker than its share.
+// - Never more jobs at once than slots, nor for one broker than it may hold of them.
 // - A broker that is lost costs no work: what it asked for is worked on up to its own timeout, and
 //   said when the broker is back (section 7).
 // - After Exit nothing more comes.
@@ -82,6 +82,7 @@ class Agent {
     Outbox outbox{};
     std::optional<Outgoing> urgent{};  // REGISTER, HEARTBEAT, STATUS: made when asked for, not kept
     std::optional<std::uint64_t> probed{};  // the nonce of the last PROBE, until STATUS repeats it
+    std::uint64_t grant_told = 0;           // the number of the last grant that a HEARTBEAT told it
     std::uint64_t models_told = 0;          // the models_version() that it knows; 0: none
     std::size_t models_left_out = 0;        // how many it was last said not to be told
     std::optional<ErrorCode> dismissal_told{};
@@ -117,6 +118,8 @@ class Agent {
   void note_no_models(std::vector<Action>& out);
   void note_models_left_out(Peer& peer, std::vector<Action>& out);
   void note_slots(std::vector<Action>& out) const;
+  void on_heartbeat(Peer& peer, const BrokerHeartbeat& heartbeat, Time now);
+  void note_standings();
   void tell_all(Time now);
 
   // agent_leaving.cpp: drained, and the way out

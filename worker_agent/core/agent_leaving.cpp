@@ -88,7 +88,7 @@ void Agent::leave(ExitCode code, Time until) {
 // without a session hears of the drain with the next REGISTER.
 void Agent::await_awareness(Peer& peer, Time now) const {
   if (peer.session.state() != State::registered) return;
-  peer.stop_grant = profile_.grant(peer.id);
+  peer.stop_grant = profile_.grants().number(peer.id.value);
   peer.unaware_until = std::min(now + peer.session.terms().interval, drain_until_);
 }
 
