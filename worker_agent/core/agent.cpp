@@ -91,8 +91,8 @@ void Agent::on(BrokerSaid&& event, Time now, std::vector<Action>& out) {
         } else if constexpr (std::is_same_v<Said, Drain>) {
           on_drain(peer, message.on, now, out);
         } else {
-          // A sign of life, and nothing to be done about it.
           static_assert(std::is_same_v<Said, BrokerHeartbeat>);
+          on_heartbeat(peer, message, now);
         }
       },
       std::move(event.message));
@@ -107,8 +107,8 @@ void Agent::on_registered(Peer& peer, const BrokerTerms& terms, Time now,
   out.push_back(
       SessionNote{"registered", peer.id,
                   "registered as \"" + profile_.name() + "\" with broker \"" + terms.broker +
-                      "\", " + std::to_string(profile_.slots(peer.id)) + " slots, " +
-                      std::string{state_name(profile_.state())} +
+                      "\", " + std::to_string(profile_.grants().granted(peer.id.value)) +
+                      " slots, " + std::string{state_name(profile_.state())} +
                       (restarted ? "; the broker has been restarted since the last time" : ""),
                   false});
   note_models_left_out(peer, out);
@@ -193,6 +193,7 @@ void Agent::tick_session(Peer& peer, bool may_expire, Time now, std::vector<Acti
 void Agent::on(const ServerChanged& event, Time now, std::vector<Action>& out) {
   const WorkerState before = profile_.state();
   const WorkerState server_before = profile_.server_state();
+  note_standings();
   const WorkerProfile::Change change = profile_.server_changed(event);
   if (change.any()) tell_all(now);
   if (change.state) {
@@ -262,8 +263,31 @@ void Agent::note_slots(std::vector<Action>& out) const {
   const bool too_few = profile_.slots() < peers_.size();
   std::string sentence = std::to_string(profile_.slots()) + " slots";
   if (peers_.size() > 1) sentence += " for " + std::to_string(peers_.size()) + " brokers";
-  if (too_few) sentence += ": the last ones get none, and send this worker no requests";
+  if (too_few) sentence += ": not all have one at once, those where requests wait come first";
   out.push_back(AgentNote{"slots", std::move(sentence), too_few});
+}
+
+// Its echo, and the moves of grants between brokers (section 8). A worker that stops moves none.
+void Agent::on_heartbeat(Peer& peer, const BrokerHeartbeat& heartbeat, Time now) {
+  if (heartbeat.grant >= peer.stop_grant) peer.unaware_until = Time{};
+  if (phase_ != Phase::working || peer.session.state() != State::registered) return;
+  note_standings();
+  profile_.grants().heard(peer.id.value, heartbeat);
+  for (Peer& other : peers_)
+    if (other.grant_told != profile_.grants().number(other.id.value)) other.session.hurry(now);
+}
+
+// Who may use its grant. While a REGISTER is unanswered the broker may have it already.
+void Agent::note_standings() {
+  for (const Peer& peer : peers_) {
+    const State state = peer.session.state();
+    auto standing = SlotGrants::Standing::expected;
+    if (state == State::registering || state == State::registered)
+      standing = SlotGrants::Standing::registered;
+    else if (state != State::connecting || peer.session.outage_told())
+      standing = SlotGrants::Standing::gone;
+    profile_.grants().stands(peer.id.value, standing, requests_.count(peer.id));
+  }
 }
 
 // A heartbeat at once to everybody: what has changed must not wait for the next one.
@@ -295,6 +319,8 @@ Time Agent::next_deadline() const {
       break;
   }
   Time first = std::min(drain_until_, leave_until_);
+  if (phase_ == Phase::draining && requests_.count() == 0)
+    first = std::min(first, std::max(unaware_until(), last_step_));
   for (const Peer& peer : peers_) {
     first = std::min(first, peer.session.next_deadline());
     if (peer.session.state() != State::registered)
@@ -305,6 +331,7 @@ Time Agent::next_deadline() const {
 
 void Agent::on(const Reconfigured& event, Time now, std::vector<Action>& out) {
   drain_timeout_ = event.options.drain_timeout;  // of a drain that has begun, the time stands
+  note_standings();
   if (!profile_.reconfigured(event.options)) return;
   tell_all(now);
   note_slots(out);

@@ -17,7 +17,7 @@
 // - Each REQUEST gets exactly one FINAL or ERROR, and its CHUNKs before it count 0, 1, 2, ...
 //   (docs/protocol.md, section 4); none if the broker dismissed the worker, or DEREGISTER went out
 //   first, because then the broker answers by itself.
-// - Never more jobs at once than slots, nor for one broker than its share.
+// - Never more jobs at once than slots, nor for one broker than it may hold of them.
 // - A broker that is lost costs no work: what it asked for is worked on up to its own timeout, and
 //   said when the broker is back (section 7).
 // - After Exit nothing more comes.
@@ -82,16 +82,21 @@ class Agent {
     Outbox outbox{};
     std::optional<Outgoing> urgent{};  // REGISTER, HEARTBEAT, STATUS: made when asked for, not kept
     std::optional<std::uint64_t> probed{};  // the nonce of the last PROBE, until STATUS repeats it
+    std::uint64_t grant_told = 0;           // the number of the last grant that a HEARTBEAT told it
     std::uint64_t models_told = 0;          // the models_version() that it knows; 0: none
     std::size_t models_left_out = 0;        // how many it was last said not to be told
     std::optional<ErrorCode> dismissal_told{};
+    // Stopping: until when it may not know yet that the worker drains, and so have sent a REQUEST.
+    Time unaware_until{};
+    std::uint64_t stop_grant =
+        0;  // a HEARTBEAT with this `grant` or a later one shows that it does
     Time fault_note_at{};
     std::uint64_t faults_unsaid = 0;
   };
 
   enum class Phase : std::uint8_t {
     working,
-    draining,  // finishes what is in hand
+    draining,  // finishes what is in hand, and what comes before brokers know
     leaving,   // waits until the last messages are taken
     gone,
   };
@@ -113,6 +118,8 @@ class Agent {
   void note_no_models(std::vector<Action>& out);
   void note_models_left_out(Peer& peer, std::vector<Action>& out);
   void note_slots(std::vector<Action>& out) const;
+  void on_heartbeat(Peer& peer, const BrokerHeartbeat& heartbeat, Time now);
+  void note_standings();
   void tell_all(Time now);
 
   // agent_leaving.cpp: drained, and the way out
@@ -120,6 +127,10 @@ class Agent {
   void on(const StopAsked& event, Time now, std::vector<Action>& out);
   void stop_at_once(std::string_view why, Time now, std::vector<Action>& out);
   void leave(ExitCode code, Time until);
+  void await_awareness(Peer& peer, Time now) const;
+  // When the last broker that may not know of the drain need not be waited for any more; never in
+  // the future where all know.
+  [[nodiscard]] Time unaware_until() const;
   void settle(Time now, std::vector<Action>& out);
   void note_unsaid(std::vector<Action>& out);
   [[nodiscard]] bool all_said() const;

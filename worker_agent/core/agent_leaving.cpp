@@ -34,6 +34,8 @@ void Agent::on(const StopAsked&, Time now, std::vector<Action>& out) {
       drain_until_ = now + drain_timeout_;
       profile_.stop();
       tell_all(now);
+      for (Peer& peer : peers_)
+        await_awareness(peer, now);
       out.push_back(AgentNote{
           "draining",
           requests_.count() == 0
@@ -79,6 +81,24 @@ void Agent::leave(ExitCode code, Time until) {
   }
 }
 
+// A REQUEST may be on its way from a broker that does not know yet that the worker drains; it is to
+// be answered REFUSED, because what a DEREGISTER overtakes is lost (section 6). Messages keep their
+// order: once the broker echoes the `grant` that was told with the drain, all has come that it sent
+// before it knew. One that does not echo is waited for no longer than it has to heartbeat. A broker
+// without a session hears of the drain with the next REGISTER.
+void Agent::await_awareness(Peer& peer, Time now) const {
+  if (peer.session.state() != State::registered) return;
+  peer.stop_grant = profile_.grants().number(peer.id.value);
+  peer.unaware_until = std::min(now + peer.session.terms().interval, drain_until_);
+}
+
+Time Agent::unaware_until() const {
+  Time last{};
+  for (const Peer& peer : peers_)
+    if (peer.session.state() == State::registered) last = std::max(last, peer.unaware_until);
+  return last;
+}
+
 // Takes each phase to the next as soon as it has nothing left to do.
 void Agent::settle(Time now, std::vector<Action>& out) {
   foreign_.own(requests_.count(), now);
@@ -86,7 +106,7 @@ void Agent::settle(Time now, std::vector<Action>& out) {
     exit_code_ = ExitCode::replaced;
     phase_ = Phase::gone;
   }
-  if (phase_ == Phase::draining && requests_.count() == 0)
+  if (phase_ == Phase::draining && requests_.count() == 0 && now >= unaware_until())
     leave(ExitCode::drained, std::max(drain_until_, now + goodbye_wait));
   if (phase_ == Phase::leaving && (all_said() || now >= leave_until_)) {
     phase_ = Phase::gone;

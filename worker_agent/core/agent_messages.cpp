@@ -62,6 +62,7 @@ void Agent::message_sent(SessionId session) {
     note_models_told(peer, std::get<Register>(peer.urgent->message).info);
   } else if (peer.session.heartbeat_due()) {
     peer.session.heartbeat_sent();
+    peer.grant_told = profile_.grants().number(session.value);
     peer.models_told = profile_.models_version();
   } else if (peer.probed) {
     peer.probed.reset();

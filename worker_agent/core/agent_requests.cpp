@@ -51,7 +51,9 @@ void Agent::on_request(Peer& peer, Request&& request, Payload&& body, Time now,
   if (!profile_.serves(request.model))
     return refuse(ErrorCode::unknown_model,
                   "This worker does not serve the model \"" + request.model + "\".");
-  if (requests_.count(peer.id) >= profile_.slots(peer.id) || requests_.count() >= profile_.slots())
+  // Not only what it was granted last: a grant that was lowered just now is nobody else's yet.
+  const std::uint64_t held = profile_.grants().held(peer.id.value);
+  if (requests_.count(peer.id) >= held || requests_.count() >= profile_.slots())
     return refuse(ErrorCode::refused, "All slots of the worker are taken.");
 
   const JobId job{next_job_++};

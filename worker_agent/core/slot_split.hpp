@@ -1,9 +1,8 @@
 #pragma once
 
-// A worker's slots, split among its brokers (docs/protocol.md, section 8): evenly, what is left
-// over to the first ones. The sum is never more than the slots, so brokers that keep to their
-// grants together never exceed what the model server can do. With fewer slots than brokers the
-// last ones get none.
+// The even split of a worker's slots among its brokers, what is left over to the first ones. The
+// sum is never more than the slots. With fewer slots than brokers the last ones get none. What is
+// granted begins with it, and moves (slot_grants.hpp).
 
 #include <algorithm>
 #include <cstdint>

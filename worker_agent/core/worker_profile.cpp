@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "protocol/text.hpp"
-#include "worker_agent/core/slot_split.hpp"
 
 namespace muster::agent {
 namespace {
@@ -22,11 +21,7 @@ WorkerProfile::WorkerProfile(const AgentOptions& options, Instance instance)
       slots_are_set_(options.slots.has_value()),
       models_are_set_(!options.models.empty()),
       models_(options.models),
-      slots_(options.slots.value_or(0)),
-      grants_(options.brokers.size(), 0) {
-  for (std::size_t i = 0; i < grants_.size(); ++i)
-    shares_.push_back(slot_share(slots_, grants_.size(), i));
-}
+      grants_(options.slots.value_or(0), options.brokers.size()) {}
 
 WorkerProfile::Change WorkerProfile::server_changed(const ServerChanged& server) {
   Change change;
@@ -41,7 +36,7 @@ WorkerProfile::Change WorkerProfile::server_changed(const ServerChanged& server)
   if (ready || !server.models.empty()) change.models = set_models(server.models);
   if (ready || server.slots != 0) {
     server_slots_ = server.slots;
-    change.slots = !slots_are_set_ && grant_slots(server.slots);
+    change.slots = !slots_are_set_ && grants_.set_slots(server.slots);
   }
   if (ready || !server.version.empty()) server_version_ = server.version;
   return change;
@@ -56,18 +51,12 @@ bool WorkerProfile::set_models(const std::vector<ModelDescription>& models) {
 
 bool WorkerProfile::reconfigured(const AgentOptions& options) {
   slots_are_set_ = options.slots.has_value();
-  return grant_slots(options.slots.value_or(server_slots_));
+  return grants_.set_slots(options.slots.value_or(server_slots_));
 }
 
-bool WorkerProfile::grant_slots(std::uint64_t slots) {
-  if (slots == slots_) return false;
-  slots_ = slots;
-  for (std::size_t i = 0; i < shares_.size(); ++i) {
-    const std::uint64_t share = slot_share(slots_, shares_.size(), i);
-    if (share != shares_[i]) ++grants_[i];
-    shares_[i] = share;
-  }
-  return true;
+void WorkerProfile::stop() {
+  stopping_ = true;
+  grants_.renumber();
 }
 
 bool WorkerProfile::set_drained(bool on) {
@@ -98,17 +87,13 @@ bool WorkerProfile::serves(std::string_view model) const {
   });
 }
 
-std::uint64_t WorkerProfile::slots(SessionId session) const {
-  return shares_.at(session.value);
-}
-
 WorkerDescription WorkerProfile::describe(SessionId session, std::uint64_t queue_length,
                                           std::vector<BrokerId> active) const {
   WorkerDescription info;
   info.worker = name_;
   info.instance = instance_;
   info.models = models_;
-  info.slots = slots(session);
+  info.slots = grants_.granted(session.value);
   info.state = state();
   info.why = why();
   info.speed = speed_;
@@ -123,8 +108,8 @@ WorkerDescription WorkerProfile::describe(SessionId session, std::uint64_t queue
 WorkerHeartbeat WorkerProfile::heartbeat(SessionId session, std::uint64_t queue_length,
                                          std::uint64_t models_told) const {
   WorkerHeartbeat beat;
-  beat.slots = slots(session);
-  beat.grant = grants_.at(session.value);
+  beat.slots = grants_.granted(session.value);
+  beat.grant = grants_.number(session.value);
   beat.queue_length = queue_length;
   beat.state = state();
   beat.why = why();

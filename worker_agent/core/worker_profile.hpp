@@ -15,6 +15,7 @@
 #include "protocol/message.hpp"
 #include "worker_agent/core/event.hpp"
 #include "worker_agent/core/options.hpp"
+#include "worker_agent/core/slot_grants.hpp"
 
 namespace muster::agent {
 
@@ -34,8 +35,9 @@ class WorkerProfile {
   // Takes `slots` of them: whether brokers have to be told.
   [[nodiscard]] bool reconfigured(const AgentOptions& options);
 
-  // From now on `draining`, whatever the model server's state.
-  void stop() { stopping_ = true; }
+  // From now on `draining`, whatever the model server's state. The numbers of all grants rise, so
+  // that their echo shows that a broker knows.
+  void stop();
   // `draining` until it is taken back. Whether that is new.
   [[nodiscard]] bool set_drained(bool on);
   // The model server has given something: a part, or a whole answer.
@@ -51,9 +53,10 @@ class WorkerProfile {
   // By name or alias.
   [[nodiscard]] bool serves(std::string_view model) const;
   // How many requests the model server does at once.
-  [[nodiscard]] std::uint64_t slots() const { return slots_; }
-  // That broker's share of them.
-  [[nodiscard]] std::uint64_t slots(SessionId session) const;
+  [[nodiscard]] std::uint64_t slots() const { return grants_.slots(); }
+  // What is granted of them, by session.
+  [[nodiscard]] const SlotGrants& grants() const { return grants_; }
+  [[nodiscard]] SlotGrants& grants() { return grants_; }
   // What the model server has got done so far: what it has given and, where it tells, what its
   // engine has done besides. Never falls.
   [[nodiscard]] std::uint64_t progress() const { return given_ + engine_done_; }
@@ -68,7 +71,6 @@ class WorkerProfile {
                                           std::uint64_t models_told) const;
 
  private:
-  [[nodiscard]] bool grant_slots(std::uint64_t slots);
   [[nodiscard]] bool set_models(const std::vector<ModelDescription>& models);
 
   std::string name_;
@@ -87,11 +89,9 @@ class WorkerProfile {
   std::vector<ModelDescription> models_;
   std::uint64_t models_version_ = 1;
   std::uint64_t server_slots_ = 0;
-  std::uint64_t slots_ = 0;
-  std::vector<std::uint64_t> shares_;  // by session
-  std::vector<std::uint64_t> grants_;  // by session: how often its share has changed
-  std::uint64_t given_ = 0;            // parts and whole answers, for all brokers
-  std::uint64_t engine_done_ = 0;      // the most that the engine has told
+  SlotGrants grants_;
+  std::uint64_t given_ = 0;        // parts and whole answers, for all brokers
+  std::uint64_t engine_done_ = 0;  // the most that the engine has told
   std::optional<double> kv_cache_usage_;
 };
 

@@ -9,19 +9,74 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-TEST(AgentDrain, AnIdleAgentSaysGoodbyeAndLeaves) {
+TEST(AgentDrain, AnIdleAgentSaysGoodbyeOnceItsBrokersKnow) {
   Harness h{options_for(2)};
   h.make_ready();
   h.step(StopAsked{});
   for (const SessionId session : {first, second}) {
     ASSERT_EQ(h.all_said<WorkerHeartbeat>(session).size(), 1u);
     EXPECT_EQ(h.all_said<WorkerHeartbeat>(session)[0]->state, WorkerState::draining);
-    EXPECT_EQ(h.all_said<Deregister>(session).size(), 1u);
   }
+  h.beat(first);
+  EXPECT_TRUE(h.all_said<Deregister>(first).empty()) << "the other one may not know yet";
+  h.beat(second);
+  for (const SessionId session : {first, second})
+    EXPECT_EQ(h.all_said<Deregister>(session).size(), 1u);
   EXPECT_FALSE(h.exit_code()) << "not before the sockets have taken it";
   EXPECT_EQ(h.agent.next_deadline(), h.now());
   h.step(Tick{true});
   EXPECT_EQ(h.exit_code(), ExitCode::drained);
+}
+
+TEST(AgentDrain, ARequestOnItsWayToAnIdleAgentThatStopsIsRefusedAndNotLost) {
+  Harness h{options_for(1)};
+  h.make_ready();
+  h.step(StopAsked{});
+  h.hear(first, BrokerHeartbeat{});  // on its way as well: it tells of what was before
+  EXPECT_TRUE(h.all_said<Deregister>().empty());
+  EXPECT_FALSE(h.ask(first, 1));
+  EXPECT_EQ(h.answers(), Words{"ERROR 1 REFUSED"});
+  h.beat(first);
+  EXPECT_TRUE(std::holds_alternative<Deregister>(h.said.back().message));
+  h.step(Tick{true});
+  EXPECT_EQ(h.exit_code(), ExitCode::drained);
+}
+
+TEST(AgentDrain, ABrokerThatDoesNotShowThatItKnowsIsWaitedForOneInterval) {
+  Harness h{options_for(2)};
+  h.step(Connected{first});
+  BrokerTerms terms = terms_of();
+  terms.interval = 300ms;
+  h.hear(first, Registered{terms});  // the other one was never there
+  h.step(server_is(WorkerState::ready));
+  h.step(StopAsked{});
+  h.advance(299ms);
+  EXPECT_TRUE(h.all_said<Deregister>(first).empty());
+  h.advance(1ms);
+  EXPECT_EQ(h.all_said<Deregister>(first).size(), 1u);
+  h.step(Tick{true});
+  EXPECT_EQ(h.exit_code(), ExitCode::drained);
+}
+
+TEST(AgentDrain, NoLongerThanDrainTimeoutIsWaitedForABrokerToKnow) {
+  auto options = options_for(1);
+  options.drain_timeout = 100ms;
+  Harness h{options};
+  h.make_ready();
+  h.step(StopAsked{});
+  h.advance(100ms);
+  EXPECT_EQ(h.all_said<Deregister>().size(), 1u);
+  h.step(Tick{true});
+  EXPECT_EQ(h.exit_code(), ExitCode::drained);
+}
+
+TEST(AgentDrain, ABrokerThatDismissesTheWorkerMeanwhileIsNotWaitedFor) {
+  Harness h{options_for(2)};
+  h.make_ready();
+  h.step(StopAsked{});
+  h.beat(second);
+  h.hear(first, Dismiss{ErrorCode::name_taken, "taken"});
+  EXPECT_EQ(h.all_said<Deregister>(second).size(), 1u);
 }
 
 TEST(AgentDrain, FinishesWhatIsInHandAndTellsItsStateAtOnce) {
@@ -96,6 +151,7 @@ TEST(AgentDrain, NobodyWaitsForABrokerThatIsNotThere) {
   h.step(server_is(WorkerState::ready));
   h.clear();
   h.step(StopAsked{});
+  h.beat(first);
   EXPECT_EQ(h.all_said<Deregister>(first).size(), 1u);
   h.step(Tick{true});
   EXPECT_EQ(h.exit_code(), ExitCode::drained);
@@ -152,6 +208,7 @@ TEST(AgentDrain, AThirdSignalDoesNotWaitForAnything) {
   h.make_ready();
   h.writable[0] = false;
   h.step(StopAsked{});
+  h.step(StopAsked{});
   EXPECT_FALSE(h.exit_code());
   h.step(StopAsked{});
   EXPECT_EQ(h.exit_code(), ExitCode::drained);
@@ -170,9 +227,10 @@ TEST(AgentDrain, ADismissedWorkerDoesNotRegisterAgainToSayGoodbye) {
   Harness h{options_for(2)};
   h.make_ready();
   h.hear(first, Dismiss{ErrorCode::name_taken, "taken"});
+  h.step(StopAsked{});
   h.writable[1] = false;  // holds up the exit
   h.beating[1] = true;
-  h.step(StopAsked{});
+  h.beat(second);
   h.clear();
   h.advance(10s);
   h.step(Connected{first});
@@ -191,6 +249,7 @@ TEST(AgentDrain, AWorkerThatIsDismissedWhileItLeavesStaysAway) {
   h.writable = {false, false};
   h.beating = {true, true};
   h.step(StopAsked{});
+  h.advance(1s);
   h.hear(first, Dismiss{ErrorCode::bad_request, "go away"});
   EXPECT_EQ(h.notes(), (Words{"draining", "dismissed!"}));
   h.clear();
@@ -226,6 +285,7 @@ TEST(AgentDrain, AfterGoodbyeNothingIsSaid) {
   h.writable[1] = false;  // holds up the exit
   h.beating = {true, true};
   h.step(StopAsked{});
+  h.advance(1s);
   ASSERT_EQ(h.all_said<Deregister>(first).size(), 1u);
   h.clear();
   h.hear(first, Request{WireId{1}, "llama", {}});

@@ -128,6 +128,7 @@ TEST(AgentDrained, SigtermDrainsAndExitsAsEver) {
   idle.make_ready();
   idle.hear(first, Drain{true});
   idle.step(StopAsked{});
+  idle.beat(first);
   idle.step(Tick{true});
   EXPECT_EQ(idle.exit_code(), ExitCode::drained);
 }

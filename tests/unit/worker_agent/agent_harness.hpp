@@ -67,6 +67,7 @@ class Harness {
       : agent(options, Birth{Instance{77}, seed}, Time{1h}), now_(Time{1h}) {
     writable.assign(options.brokers.size(), true);
     beating.assign(options.brokers.size(), false);
+    grants_.assign(options.brokers.size(), 0);
   }
 
   Agent agent;
@@ -88,7 +89,7 @@ class Harness {
     while (true) {
       const Time next = std::min({agent.next_deadline(), next_beat(), end});
       now_ = std::max(now_, next);
-      if (now_ >= next_beat()) beat();
+      if (now_ >= next_beat()) beat_all();
       step(Tick{sockets_empty});
       if (now_ >= end) return;
     }
@@ -101,6 +102,8 @@ class Harness {
       while (writable[i]) {
         const Outgoing* message = agent.next_message(SessionId{i});
         if (message == nullptr) break;
+        if (const auto* beat = std::get_if<WorkerHeartbeat>(&message->message))
+          grants_[i] = beat->grant;
         said.push_back({SessionId{i}, message->message, message->payload.joined(), now_});
         agent.message_sent(SessionId{i});
       }
@@ -133,6 +136,10 @@ class Harness {
     for (std::size_t i = before; i < actions.size(); ++i)
       if (const auto* start = std::get_if<StartJob>(&actions[i])) return start->job;
     return std::nullopt;
+  }
+  // That broker's heartbeat, by which it shows that it has seen all that it was told.
+  void beat(SessionId session, std::uint64_t in_flight = 0, std::uint64_t queued = 0) {
+    hear(session, BrokerHeartbeat{grants_[session.value], in_flight, queued});
   }
   void part(JobId job, std::string bytes) { step(PartMade{job, {}, Payload{bytes}}); }
   void done(JobId job, std::string bytes = "answer") { step(JobEnded{job, {}, Payload{bytes}}); }
@@ -204,14 +211,15 @@ class Harness {
     return std::find(beating.begin(), beating.end(), true) == beating.end() ? time_never
                                                                             : next_beat_;
   }
-  void beat() {
+  void beat_all() {
     next_beat_ = now_ + 500ms;
     for (std::uint32_t i = 0; i < beating.size(); ++i)
-      if (beating[i]) hear(SessionId{i}, BrokerHeartbeat{});
+      if (beating[i]) beat(SessionId{i});
   }
 
   Time now_;
   Time next_beat_{};
+  std::vector<std::uint64_t> grants_;  // by broker: the last that it was told
 };
 
 }  // namespace muster::agent::test

@@ -136,6 +136,7 @@ TEST(AgentProbe, AWorkerThatLeavesAnswersUntilItHasSaidGoodbye) {
   h.writable = {false, false};
   h.step(StopAsked{});
   h.done(*job);
+  h.advance(1s);
   h.hear(first, Probe{8});
   h.writable[0] = true;
   h.flush();
