@@ -1,6 +1,7 @@
 #include "broker/core/worker_sessions.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "broker/core/text.hpp"
 #include "broker/core/worker_bounds.hpp"
@@ -126,7 +127,9 @@ void WorkerSessions::server_gone(WorkerInfo& worker, PendingRequest& request, co
 
 void WorkerSessions::on_heartbeat(WorkerInfo& worker, WorkerHeartbeat&& heartbeat, Step& step) {
   worker.slots = std::min(heartbeat.slots, slots_max);
-  worker.grant = heartbeat.grant;
+  // The worker may wait for the echo: to grant another what it has taken here, or to leave.
+  if (std::exchange(worker.grant, heartbeat.grant) != heartbeat.grant && !worker.broken)
+    send_heartbeat(worker, step);
   worker.queue_length = heartbeat.queue_length;
   worker.kv_cache_usage = heartbeat.kv_cache_usage;
   const bool other_state = worker.state != heartbeat.state;

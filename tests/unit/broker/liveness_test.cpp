@@ -73,7 +73,8 @@ TEST(Liveness, WorkersAreSentHeartbeatsEachInterval) {
   bench.request(5, 1);
   bench.pass(2500ms, {});
   EXPECT_EQ(bench.take_heartbeats(),
-            (Lines{"w1 grant=42 in_flight=1 queued=1", "w1 grant=42 in_flight=1 queued=1"}));
+            (Lines{"w1 grant=42 in_flight=0 queued=0", "w1 grant=42 in_flight=1 queued=1",
+                   "w1 grant=42 in_flight=1 queued=1"}));
 }
 
 TEST(Liveness, APauseOfTheBrokerIsNotHeldAgainstWorkers) {
