@@ -54,7 +54,9 @@ Program agent_program(LoadedAgent& defaults) {
           "      at two brokers, under this name\n"
           "  muster-agent --config agent.toml --set worker.labels.gpu=h100\n"
           "      a file, and one label more\n",
-      .exit_codes = "  6  at every broker a newer instance has taken this worker's name\n",
+      .exit_codes =
+          "  6  at every broker a newer instance has taken this worker's name, or an operator "
+          "removed it\n",
       .schema = agent_schema(defaults.options, defaults.server, defaults.echo, defaults.log),
   };
 }

@@ -190,6 +190,7 @@ Value answer_stats(const Census& census) {
       {"broker", Value{census.options.name}},
       {"version", Value{MUSTER_VERSION}},
       {"uptime", Value{to_wire_ms(census.now - census.started)}},
+      {"stopping", Value{census.stopping}},
       {"policy", Value{policy_name(census.options.policy)}},
       {"in_flight", Value{std::uint64_t{census.requests.at_workers()}}},
       {"queued", Value{std::uint64_t{census.waiting.size()}}},

@@ -63,14 +63,21 @@ bool WorkerHealth::may_put_aside(const WorkerInfo& worker) const {
 }
 
 void WorkerHealth::got_done(WorkerInfo& worker, Step& step) const {
+  goes_on(worker, "something has come of its work again", step);
+}
+
+void WorkerHealth::goes_on(WorkerInfo& worker, std::string_view why, Step& step) const {
   worker.progressed = step.now;
   if (!std::exchange(worker.stalled, false)) return;
-  note(worker, "goes_on", "something has come of its work again", false, step);
+  note(worker, "goes_on", std::string{why}, false, step);
 }
 
 bool WorkerHealth::told(WorkerInfo& worker, std::optional<std::uint64_t> progress, Step& step) {
   const bool moved = progress != std::exchange(worker.progress, progress);
-  if (moved || !progress || worker.holds.empty()) got_done(worker, step);
+  if (worker.holds.empty())
+    goes_on(worker, "it has nothing in hand any more", step);
+  else if (moved || !progress)
+    got_done(worker, step);
   if (worker.stalled || options_.stall == Duration::zero() ||
       step.now - worker.progressed < options_.stall) {
     return false;

@@ -43,6 +43,7 @@ class WorkerHealth {
                                                    Step& step) const;
 
  private:
+  void goes_on(WorkerInfo& worker, std::string_view why, Step& step) const;
   // With so many more aside than there are.
   [[nodiscard]] bool share_holds(std::string_view model, std::size_t more) const;
   [[nodiscard]] bool may_put_aside(const WorkerInfo& worker) const;

@@ -95,7 +95,7 @@ void WorkerTimeoutHandler::out_of_time(PendingRequest& request, Step& step) {
       return dispatcher_.look_again(request, step);
     case Phase::sent:
       if (step.now >= request.until)
-        return fail(reason::running, false, at_worker + "did not finish" + after);
+        return fail(reason::running, false, at_worker + "gave no part of an answer" + after);
       return fail(reason::first, false, at_worker + "did not begin to answer" + after);
     case Phase::streaming:
       if (step.now >= request.until)

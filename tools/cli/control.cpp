@@ -127,8 +127,10 @@ ExitCode run(const UndrainOptions& options) {
 }
 
 ExitCode run(const RemoveOptions& options) {
-  return order(options.broker, {.name = "remove", .args = worker_args(options.worker)},
-               options.worker + " is removed; what it had in hand goes to other workers");
+  return order(
+      options.broker, {.name = "remove", .args = worker_args(options.worker)},
+      options.worker +
+          " is removed; what it had not begun to answer goes to others, the rest has ended");
 }
 
 }  // namespace muster::cli
