@@ -111,7 +111,9 @@ TEST(CliControl, RemovesAWorker) {
   EXPECT_EQ(query.args, (Value{Value::Map{{"worker", "gpu7"}}}));
   broker.say(peer, Answer{query.id, none()});
   EXPECT_EQ(remove.end(), ExitCode::ok);
-  EXPECT_EQ(remove.out, "gpu7 is removed; what it had not begun to answer goes to others, the rest has ended\n");
+  EXPECT_EQ(
+      remove.out,
+      "gpu7 is removed; what it had not begun to answer goes to others, the rest has ended\n");
 }
 
 TEST(CliControl, SaysWhatTheBrokerHasAgainstIt) {
