@@ -41,7 +41,8 @@ struct RelayToWorker {
 // ---- notes: for the log and nothing else ------------------------------------------------------
 
 // A worker's session began, changed or ended; `what` is a stable word: registered, resumed,
-// updated, state, suspect, recovered, broken, expired, deregistered, dismissed, replaced.
+// updated, state, suspect, recovered, broken, expired, deregistered, dismissed, replaced; of all
+// of them, that they are silent together, and that this is over.
 struct WorkerNote {
   std::string_view what;
   std::string worker;     // empty: of all of them

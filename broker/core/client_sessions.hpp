@@ -9,7 +9,7 @@
 // As with workers a silence counts only if it is the client's own (silence_clock.hpp).
 //
 // Complexity: O(log n) for each client and interval. Bounded by the clients that have something
-// outstanding or have spoken within the expiry time.
+// outstanding or have spoken within twice the expiry time.
 
 #include <unordered_map>
 #include <vector>

@@ -299,7 +299,7 @@ void Dispatcher::give_to_another(PendingRequest& request, Step& step) {
 }
 
 bool Dispatcher::may_retry(const PendingRequest& request) const {
-  return request.phase == Phase::sent && request.retry && request.retries < options_.retries;
+  return request.phase == Phase::sent && request.retry && request.retries() < options_.retries;
 }
 
 bool Dispatcher::another_can_take(const PendingRequest& request, Time now) {
@@ -311,7 +311,6 @@ void Dispatcher::set_back(PendingRequest& request, std::string_view reason, cons
                           Step& step) {
   CHECK(may_retry(request), "a request was given away again that may not be");
   ++counters_.retried;
-  ++request.retries;
   request.lost_at.push_back(request.worker->session);
   request.lost_why = cut_to(why, refusal_bytes_max);
   note_failure(&request, ErrorCode::server_gone, reason, why + "; another worker is given it",

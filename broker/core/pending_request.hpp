@@ -77,8 +77,7 @@ struct PendingRequest {
   Time held_until = time_never;  // nobody can serve it: NO_WORKER at this time
   std::vector<Avoided> avoided;
   std::uint64_t refusals = 0;      // by workers, so far
-  std::uint64_t retries = 0;       // how often it was lost with its worker
-  std::vector<SessionId> lost_at;  // those workers: the last to be given it again
+  std::vector<SessionId> lost_at;  // the workers it was lost with: the last to be given it again
   std::string lost_why;            // how it was lost there, in a sentence
   std::string refusal;             // who said the last one, and why: for the sentence of a time-out
 
@@ -92,6 +91,7 @@ struct PendingRequest {
   boost::intrusive::list_member_hook<> among_held;    // at its worker
   boost::intrusive::set_member_hook<> among_waiting;  // in the waiting room
 
+  [[nodiscard]] std::size_t retries() const { return lost_at.size(); }
   [[nodiscard]] bool was_lost_at(SessionId session) const {
     return std::find(lost_at.begin(), lost_at.end(), session) != lost_at.end();
   }

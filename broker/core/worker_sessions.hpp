@@ -40,7 +40,6 @@ class WorkerSessions {
   void tick(bool backend_empty, Step& step);
 
   // Asks the worker what it is working on, unless it has been asked within this interval.
-  void tell_doubt(const WorkerStatusChecker::Due& due, Step& step);
   void probe(WorkerInfo& worker, Step& step);
 
   // What operators ask for (section 9): the worker is asked to set its own state; or it is sent
@@ -52,6 +51,7 @@ class WorkerSessions {
   [[nodiscard]] BrokerTerms terms() const;
 
  private:
+  void tell_doubt(const WorkerStatusChecker::Due& due, Step& step);
   void on_register(WorkerConnection connection, WorkerDescription&& info, Step& step);
   void begin(WorkerConnection connection, WorkerDescription&& info, Step& step);
   void resume(WorkerInfo& worker, WorkerConnection connection, WorkerDescription&& info,

@@ -48,8 +48,8 @@ bool WorkerTimeoutHandler::set_back(PendingRequest& request, std::string_view re
     dispatcher_.set_back(request, reason, why, step);
     return true;
   }
-  if (request.retries > 0)
-    why += "; it was given to " + std::to_string(request.retries + 1) + " workers in vain";
+  if (request.retries() > 0)
+    why += "; it was given to " + std::to_string(request.retries() + 1) + " workers in vain";
   dispatcher_.fail(request, {ErrorCode::worker_lost, reason, true, std::move(why)}, false, step);
   return false;
 }

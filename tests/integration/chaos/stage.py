@@ -3,7 +3,6 @@ their answers, loads that check them, and figures of many trials.
 """
 
 import json
-import os
 import pathlib
 import statistics
 import subprocess
@@ -93,6 +92,3 @@ def workers_of(client):
     answer = client.query("workers")
     assert answer.type == peers.ANSWER, answer
     return {w["worker"]: w for w in answer.elements[1]["workers"]}
-
-
-os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")

@@ -30,15 +30,11 @@ class Seed final : public Choices {
 };
 
 // Fewer where each step is slow; fuzz_controller goes on under the same sanitizers for hours.
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr std::uint64_t seeds = 40;
-#else
-constexpr std::uint64_t seeds = 150;
+#if !defined(__has_feature)
+#define __has_feature(feature) 0
 #endif
-#else
-constexpr std::uint64_t seeds = 150;
-#endif
+constexpr std::uint64_t seeds =
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ? 40 : 150;
 
 TEST(Random, EveryRequestGetsExactlyOneAnswer) {
   std::size_t answered = 0;
