@@ -124,6 +124,7 @@ void Dispatcher::reject(ClientConnection from, WireId id, const Verdict& verdict
 // ---- it is given to a worker, or waits -------------------------------------------------------
 
 void Dispatcher::place(PendingRequest& request, bool fresh, Step& step) {
+  if (request.is_late(step.now)) return wait(request);  // the next Tick ends it
   if (WorkerInfo* worker = choice_.choose(request, step.now)) return bind(request, *worker, step);
   if (!no_worker_.servable(request)) return hold_or_answer(request, step);
   if (fresh && waiting_.depth(request.model) >= options_.queue_depth_max) {
@@ -263,11 +264,15 @@ void Dispatcher::finish(PendingRequest& request, const Final& final, Header&& he
 
 void Dispatcher::fail_by_worker(PendingRequest& request, const Error& error, Header&& header,
                                 Payload&& payload, Step& step) {
-  if (request.phase == Phase::answered) return free_slot(request, step);
-  WorkerInfo& worker = *request.worker;
-  if (error.meta.duplicate) {  // to the client it would end nothing
+  if (error.meta.duplicate) {  // it ends nothing, neither here nor for the client
+    if (request.phase == Phase::answered) {
+      ++counters_.late;
+      return;
+    }
     return break_stream(request, "sent an ERROR that says that it ends nothing", false, step);
   }
+  if (request.phase == Phase::answered) return free_slot(request, step);
+  WorkerInfo& worker = *request.worker;
   if (error.code == ErrorCode::refused) {
     if (request.phase == Phase::sent) {
       ++counters_.refused;

@@ -96,6 +96,9 @@ struct PendingRequest {
     return std::find(lost_at.begin(), lost_at.end(), session) != lost_at.end();
   }
 
+  // Whether its time is over, so that no worker may begin it any more.
+  [[nodiscard]] bool is_late(Time now) const { return now >= std::min(until, first_until); }
+
   [[nodiscard]] bool at_worker() const { return worker != nullptr; }
 
   [[nodiscard]] bool avoids(SessionId session, Time now) const {

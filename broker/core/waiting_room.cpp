@@ -49,7 +49,7 @@ PendingRequest* WaitingRoom::next_for(const WorkerInfo& worker, Time now) {
       if (!worker.fits(labels)) continue;
       for (PendingRequest& request : line) {
         if (best != nullptr && rank(*best) < rank(request)) break;
-        if (request.avoids(worker.session, now)) continue;
+        if (request.is_late(now) || request.avoids(worker.session, now)) continue;
         best = &request;
         break;
       }

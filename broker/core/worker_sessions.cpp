@@ -102,7 +102,8 @@ void WorkerSessions::on_answer(WorkerInfo& worker, WorkerSaid&& event, Step& ste
     }
   } else if (const auto* error = std::get_if<Error>(&event.message)) {
     if (PendingRequest* request = held(error->id)) {
-      if (error->code == ErrorCode::server_gone) return server_gone(worker, *request, *error, step);
+      if (error->code == ErrorCode::server_gone && !error->meta.duplicate)
+        return server_gone(worker, *request, *error, step);
       // What the model server itself has said; not what its agent acknowledges or refuses.
       const bool by_server = error->code == ErrorCode::worker_failed && error->meta.status;
       if (by_server) health_.got_done(worker, step);

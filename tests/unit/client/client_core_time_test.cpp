@@ -306,5 +306,21 @@ TEST(ClientCoreTime, AFullSocketIsTriedEverMoreSeldom) {
   EXPECT_GE(tries, 10);
 }
 
+// The last CANCEL of the one comes back after the other is given up: it must not be waited with.
+TEST(ClientCoreTime, ACancelThatFindsNoRoomAsTheBrokerIsGivenUpWantsNoTick) {
+  Bench bench;
+  bench.connect();
+  bench.ask(1, 2500ms);
+  bench.ask(2, 60s);
+  bench.pass(2s);
+  bench.room = 0;
+  bench.now += 1500ms;  // both the deadline of the first and the expiry time are over
+  bench.step(Tick{});
+  ASSERT_EQ(bench.reopened, 1);
+  bench.now += 1s;
+  bench.step(Tick{});
+  EXPECT_GT(bench.core.next_deadline(), bench.now);
+}
+
 }  // namespace
 }  // namespace muster::client

@@ -1,0 +1,262 @@
+#include "tests/sim/broker_process.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "tests/sim/violation.hpp"
+
+namespace muster::sim {
+
+using namespace broker;
+using namespace std::chrono_literals;
+
+namespace {
+
+// As in the real shell, but for the bounds of what waits for a client that reads too little: small,
+// so that they are reached.
+constexpr std::size_t actions_a_batch = 128;
+constexpr Duration outbox_retry = 2ms;
+constexpr std::size_t outbox_messages_max = 40;
+constexpr int stall_intervals = 5;
+// A client that the network does not know, for questions of the simulation's own.
+constexpr ClientConnection nobody{0};
+
+std::string client_name(ClientConnection client) {
+  return "client " + std::to_string(client.value);
+}
+std::string worker_name(WorkerConnection worker) {
+  return "worker " + std::to_string(worker.value);
+}
+
+}  // namespace
+
+BrokerProcess::BrokerProcess(Stage& stage, HostId host, const std::string& name, Duration skew,
+                             const Plan& plan, Doors doors, const Birth& birth)
+    : Process(stage, host, name, skew),
+      plan_(plan),
+      doors_(doors),
+      options_(plan.broker),
+      controller_(options_, birth, now()),
+      checker_(options_),
+      client_decoder_(options_.limits, Decoder::Keep::what_routes),
+      worker_decoder_(options_.limits, Decoder::Keep::what_routes),
+      reader_(WireLimits{}) {}
+
+// ---- the loop ----------------------------------------------------------------------------------
+
+void BrokerProcess::turn() {
+  clients_gone_.clear();
+  workers_gone_.clear();
+  const bool backend_empty = read_backend();
+  const bool frontend_empty = read_frontend();
+  perform_all();
+  flush_outbox();
+  step(Tick{.backend_empty = backend_empty && workers_gone_.empty(),
+            .frontend_empty = frontend_empty});
+  perform_all();
+  more_to_read_ = !backend_empty || !frontend_empty || !workers_gone_.empty();
+}
+
+bool BrokerProcess::read_backend() {
+  for (std::size_t i = 0; i < plan_.reads_a_turn; ++i) {
+    auto incoming = stage_.network.receive(doors_.backend, stage_.now);
+    if (!incoming) return true;
+    const WorkerConnection from{incoming->peer};
+    auto decoded = worker_decoder_.from_worker(incoming->header, incoming->payload);
+    say([&] {
+      return "<- " + worker_name(from) + "  " +
+             (decoded ? describe(decoded->message) : describe(decoded.error()));
+    });
+    if (decoded) {
+      step(WorkerSaid{from,
+                      std::move(decoded->message),
+                      {std::move(incoming->header), decoded->id},
+                      std::move(incoming->payload)});
+    } else {
+      step(WorkerFault{from, std::move(decoded.error())});
+    }
+  }
+  return false;
+}
+
+bool BrokerProcess::read_frontend() {
+  for (std::size_t i = 0; i < plan_.reads_a_turn; ++i) {
+    auto incoming = stage_.network.receive(doors_.frontend, stage_.now);
+    if (!incoming) return true;
+    const ClientConnection from{incoming->peer};
+    auto decoded = client_decoder_.from_client(incoming->header, incoming->payload);
+    say([&] {
+      return "<- " + client_name(from) + "  " +
+             (decoded ? describe(decoded->message) : describe(decoded.error()));
+    });
+    if (decoded) {
+      step(ClientSaid{from,
+                      std::move(decoded->message),
+                      {std::move(incoming->header), decoded->id},
+                      std::move(incoming->payload)});
+    } else {
+      step(ClientFault{from, std::move(decoded.error())});
+    }
+  }
+  return false;
+}
+
+void BrokerProcess::flush_outbox() {
+  std::vector<std::pair<ClientConnection, bool>> lost;
+  for (auto next = outbox_.begin(); next != outbox_.end();) {
+    const auto entry = next++;
+    auto& [client, kept] = *entry;
+    Taken taken = Taken::done;
+    while (!kept.messages.empty()) {
+      auto& [header, payload] = kept.messages.front();
+      taken = stage_.network.send(doors_.frontend, client.value, std::move(header),
+                                  std::move(payload), stage_.now);
+      if (taken != Taken::done) break;
+      kept.messages.pop_front();
+      kept.taken_at = now();
+    }
+    const bool stalled = now() - kept.taken_at > options_.heartbeat_interval * stall_intervals;
+    if (taken == Taken::unreachable || stalled) lost.emplace_back(client, stalled);
+    if (taken != Taken::full || stalled) outbox_.erase(entry);
+  }
+  for (const auto& [client, cut_off] : lost)
+    lose(client, cut_off);
+}
+
+Time BrokerProcess::wake() const {
+  if (more_to_read_) return now();
+  const Time wake = std::min(controller_.next_deadline(), stop_by_);
+  return outbox_.empty() ? wake : std::min(wake, now() + outbox_retry);
+}
+
+void BrokerProcess::stop(Duration within) {
+  if (++stops_ > 1) within = Duration{};
+  stop_by_ = now() + within + 2s;
+  say("told to stop within " + seconds(within));
+  step(Stop{within});
+  perform_all();
+}
+
+bool BrokerProcess::finished() const {
+  return stops_ > 0 && ((controller_.idle() && outbox_.empty()) || now() >= stop_by_);
+}
+
+void BrokerProcess::reconfigure(const ControllerOptions& options) {
+  say("reads its configuration again");
+  step(Reconfigured{options});
+  perform_all();
+}
+
+Value BrokerProcess::ask(const std::string& query) {
+  std::vector<Action> out;
+  controller_.step(ClientSaid{nobody, Query{WireId{1}, query, {}}, {}, {}}, now(), out);
+  for (const Action& action : out) {
+    const auto* send = std::get_if<SendToClient>(&action);
+    const auto* answer = send != nullptr ? std::get_if<Answer>(&send->message) : nullptr;
+    if (answer == nullptr) continue;
+    if (query == "stats") checker_.compare(answer->result);
+    return answer->result;
+  }
+  MUST(false, "no answer to " + query);
+  return {};
+}
+
+// ---- events and actions ------------------------------------------------------------------------
+
+void BrokerProcess::step(Event&& event) {
+  const std::size_t before = actions_.size();
+  checker_.before(event, now());
+  controller_.step(std::move(event), now(), actions_);
+  controller_.check_invariants();
+  checker_.after(actions_, before, now());
+  MUST(controller_.next_deadline() <= now() + options_.heartbeat_interval,
+       name() + " does not want to be woken within an interval");
+  if (actions_.size() >= actions_a_batch) perform_all();
+}
+
+void BrokerProcess::perform_all() {
+  while (!actions_.empty() || !failures_.empty()) {
+    for (Action& action : actions_)
+      std::visit([this](auto& a) { perform(a); }, action);
+    actions_.clear();
+    for (Event& failed : std::exchange(failures_, {})) {
+      const std::size_t before = actions_.size();
+      checker_.before(failed, now());
+      controller_.step(std::move(failed), now(), actions_);
+      controller_.check_invariants();
+      checker_.after(actions_, before, now());
+    }
+  }
+}
+
+void BrokerProcess::perform(SendToClient& action) {
+  say([&] { return "-> " + client_name(action.to) + "  " + describe(action.message); });
+  send(action.to, encode(action.message), {});
+}
+
+void BrokerProcess::perform(RelayToClient& action) {
+  say([&] {
+    auto message = reader_.to_client(action.header, action.payload);
+    return "-> " + client_name(action.to) + "  " +
+           (message ? describe(message->message) : describe(message.error()));
+  });
+  send(action.to, std::move(action.header), std::move(action.payload));
+}
+
+void BrokerProcess::perform(SendToWorker& action) {
+  say([&] { return "-> " + worker_name(action.to) + "  " + describe(action.message); });
+  send(action.to, encode(action.message), {}, std::nullopt);
+}
+
+void BrokerProcess::perform(RelayToWorker& action) {
+  say([&] {
+    auto message = reader_.to_worker(action.header, action.payload);
+    return "-> " + worker_name(action.to) + "  " +
+           (message ? describe(message->message) : describe(message.error())) + " \"" +
+           action.payload.joined() + "\"";
+  });
+  send(action.to, std::move(action.header), std::move(action.payload), action.id);
+}
+
+void BrokerProcess::perform(WorkerNote& note) {
+  say([&] { return "worker " + note.worker + " " + std::string{note.what} + ": " + note.detail; });
+}
+
+void BrokerProcess::send(ClientConnection to, Frame&& header, Payload&& payload) {
+  if (clients_gone_.contains(to)) return;
+  const auto kept = outbox_.find(to);
+  const Taken taken = kept != outbox_.end()
+                          ? Taken::full
+                          : stage_.network.send(doors_.frontend, to.value, std::move(header),
+                                                std::move(payload), stage_.now);
+  if (taken == Taken::unreachable) return lose(to, false);
+  if (taken == Taken::done) return;
+  Kept& queue = outbox_[to];
+  if (queue.messages.empty()) queue.taken_at = now();
+  queue.messages.emplace_back(std::move(header), std::move(payload));
+  if (queue.messages.size() > outbox_messages_max) {
+    outbox_.erase(to);
+    lose(to, true);
+  }
+}
+
+void BrokerProcess::send(WorkerConnection to, Frame&& header, Payload&& payload,
+                         std::optional<BrokerId> attempt) {
+  const bool known_gone = workers_gone_.contains(to);
+  if (!known_gone && stage_.network.send(doors_.backend, to.value, std::move(header),
+                                         std::move(payload), stage_.now) == Taken::done) {
+    return;
+  }
+  workers_gone_.insert(to);
+  say([&] { return worker_name(to) + " can't be reached"; });
+  if (!known_gone || attempt) failures_.push_back(WorkerUnreachable{to, attempt});
+}
+
+void BrokerProcess::lose(ClientConnection client, bool cut_off) {
+  if (!clients_gone_.insert(client).second) return;
+  say([&] { return client_name(client) + (cut_off ? " is cut off" : " can't be reached"); });
+  failures_.push_back(ClientUnreachable{client, cut_off});
+}
+
+}  // namespace muster::sim

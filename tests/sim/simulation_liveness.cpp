@@ -1,0 +1,163 @@
+// When faults are over: all that is outstanding ends, all tables become empty, all are well.
+
+#include <algorithm>
+#include <utility>
+
+#include "tests/sim/simulation.hpp"
+
+namespace muster::sim {
+
+using namespace std::chrono_literals;
+
+// Whoever is mischievous is gone for good; all others run, and can reach each other.
+void Simulation::heal() {
+  stage_.network.heal(10ms, stage_.now);
+  plan_.workload.gap = {};
+  plan_.work = {.longest = interval() / 4, .parts_max = 3};
+  plan_.turn_delay = std::min<Duration>(plan_.turn_delay, 1ms);
+  for (const auto& machine : machines_) {
+    machine->frozen_until = machine->busy_until = stage_.now;
+    const bool rogue = machine->role == Role::rogue_worker || machine->role == Role::rogue_client;
+    if (rogue) {
+      if (machine->process != nullptr) die(*machine, Duration{}, time_never);
+      machine->starts_at = time_never;
+      continue;
+    }
+    if (machine->process == nullptr) {
+      machine->starts_at = std::min(machine->starts_at, stage_.now + interval());
+      continue;
+    }
+    stage_.network.set_up(machine->host, true);
+    if (machine->role == Role::client) process<ClientProcess>(*machine)->calm();
+    if (machine->role != Role::agent) continue;
+    auto* const agent = process<AgentProcess>(*machine);
+    agent->server().work(plan_.work);
+    agent->server().be(ModelServer::Mood::well, stage_.now + machine->skew);
+    agent->reconfigure(plan_.agent[machine->number]);
+  }
+  if (!removed_) return;
+  // What an operator has removed does not come back by itself: it is started again.
+  pass(stage_.now + interval() * 4);
+  for (const auto& machine : machines_)
+    if (machine->role == Role::agent && machine->process != nullptr)
+      die(*machine, Duration{}, stage_.now + 1ms);
+}
+
+// The bound: the longest time that a request may have, what an agent's drain may take, then twice
+// the expiry time for a silent broker or client to be given up, once more for what is not
+// acknowledged, and some intervals for heartbeats and redials.
+void Simulation::come_to_rest() {
+  const Duration longest =
+      std::max({plan_.broker.request_timeout_max, plan_.client.request_timeout,
+                plan_.workload.timeout_max, plan_.agent.front().drain_timeout});
+  const Time bound = stage_.now + longest * 2 + expiry() * 6 + interval() * 6 + 5s;
+  while (true) {
+    pass(stage_.now + interval());
+    const std::string why = unrest();
+    if (why.empty()) return;
+    if (stage_.now >= bound)
+      throw Violation{Broken::liveness, "not at rest long after all faults: " + why};
+  }
+}
+
+// Why not everything is at rest; empty: it is.
+std::string Simulation::unrest() {
+  if (stage_.asks.outstanding() > 0)
+    return std::to_string(stage_.asks.outstanding()) + " requests have no end";
+  for (const auto& machine : machines_) {
+    if (machine->starts_at == time_never) continue;
+    if (machine->process == nullptr) return machine->name + " is not up";
+    if (machine->role == Role::agent) {
+      const auto* const agent = process<AgentProcess>(*machine);
+      if (agent->jobs() > 0)
+        return machine->name + "'s model server works on " + std::to_string(agent->jobs()) +
+               " requests that nobody waits for";
+    }
+  }
+  for (const auto& machine : machines_) {
+    if (machine->role != Role::broker) continue;
+    if (std::string why = unrest_of(*process<BrokerProcess>(*machine)); !why.empty()) return why;
+  }
+  return {};
+}
+
+std::string Simulation::unrest_of(BrokerProcess& broker) {
+  const std::string who = broker.name() + ": ";
+  const Value stats = broker.ask("stats");
+  for (const char* key : {"in_flight", "queued"})
+    if (const std::uint64_t count = stats.find(key)->uint_or(1); count > 0)
+      return who + key + " is " + std::to_string(count);
+  if (broker.checker().owed() > 0) return who + "somebody is owed an answer";
+  const Value workers = broker.ask("workers");
+  std::size_t live = 0;
+  for (const Value& worker : *workers.find("workers")->array()) {
+    if (worker.find("gone") != nullptr) continue;
+    ++live;
+    const std::string name{worker.find("worker")->string_or("")};
+    if (worker.find("broken")->bool_or(true)) return who + name + " is broken";
+    if (worker.find("suspect")->bool_or(true)) return who + name + " is suspect";
+  }
+  if (live != plan_.agents)
+    return who + std::to_string(live) + " workers of " + std::to_string(plan_.agents);
+  return {};
+}
+
+// What operators have drained they take back; then each worker is ready, and grants all its slots.
+void Simulation::undrain() {
+  const Time bound = stage_.now + expiry() * 4 + interval() * 10;
+  std::string why;
+  while (stage_.now < bound) {
+    Machine* const client = any_of(Role::client);
+    for (std::size_t i = 0; i < plan_.agents; ++i)
+      process<ClientProcess>(*client)->order(
+          "drain", Value::Map{{"worker", "w" + std::to_string(i)}, {"on", false}});
+    pass(stage_.now + interval() * 2);
+    why = unrest();
+    for (std::size_t i = 0; i < plan_.agents && why.empty(); ++i) {
+      const std::string name = "w" + std::to_string(i);
+      std::uint64_t slots = 0;
+      for (const auto& machine : machines_) {
+        if (machine->role != Role::broker) continue;
+        const Value workers = process<BrokerProcess>(*machine)->ask("workers");
+        for (const Value& worker : *workers.find("workers")->array()) {
+          if (worker.find("worker")->string_or("") != name || worker.find("gone") != nullptr)
+            continue;
+          if (worker.find("state")->string_or("") != "ready") why = name + " is not ready";
+          slots += worker.find("slots")->uint_or(0);
+        }
+      }
+      if (why.empty() && slots != *plan_.agent[i].slots)
+        why = name + " grants " + std::to_string(slots) + " of its " +
+              std::to_string(*plan_.agent[i].slots) + " slots";
+    }
+    if (why.empty()) return;
+  }
+  throw Violation{Broken::liveness, "not well long after all faults: " + why};
+}
+
+// Whoever asks is answered, soon.
+void Simulation::ask_all() {
+  std::vector<std::string> served;
+  for (const auto& options : plan_.agent)
+    for (const auto& model : options.models)
+      if (std::ranges::find(served, model.name) == served.end()) served.push_back(model.name);
+  const Duration within = interval() * 8;
+  for (const auto& machine : machines_) {
+    if (machine->role != Role::client) continue;
+    auto* const client = process<ClientProcess>(*machine);
+    for (const std::string& model : served) {
+      client->ask_plainly(model, within);
+      const Time bound = stage_.now + within + interval() * 2;
+      while (!client->answered_plainly() && stage_.now < bound)
+        pass(stage_.now + interval() / 8);
+      if (!client->answered_plainly())
+        throw Violation{Broken::liveness,
+                        machine->name + " asks when all is well, and hears nothing"};
+    }
+  }
+  pass(stage_.now + interval() * 2);
+  const std::string why = unrest();
+  if (!why.empty()) throw Violation{Broken::liveness, "not at rest at the end: " + why};
+}
+
+}  // namespace muster::sim
