@@ -199,6 +199,8 @@ void BrokerChecker::compare(const Value& stats) const {
                                       " requests at workers; there are " + std::to_string(held));
   MUST(told("queued") == waiting, "stats tells of " + std::to_string(told("queued")) +
                                       " that wait; there are " + std::to_string(waiting));
+  MUST(told("held_bytes") <= options_.held_bytes_max,
+       "more is held than limits.held_bytes_max allows");
 }
 
 }  // namespace muster::sim

@@ -125,6 +125,8 @@ void ClientProcess::order(const std::string& query, Value args) {
 void ClientProcess::step(Event&& event) {
   std::vector<Action> actions;
   core_.step(std::move(event), now(), actions);
+  MUST(core_.outstanding() <= plan_.client.outstanding_max, name() + " holds more than it may");
+  MUST(core_.kept_bytes() <= plan_.client.retry_bytes_max, name() + " keeps more than it may");
   for (Action& action : actions)
     std::visit([this](auto& a) { perform(a); }, action);
   for (Event& back : std::exchange(not_sent_, {}))

@@ -97,16 +97,19 @@ void show_failure(std::uint64_t seed, Ended how, const CommandLine& line,
   waitpid(child, nullptr, 0);
   std::rewind(trace);
   std::deque<std::string> last;
+  std::string broken;  // what was, in a sentence
   char* text = nullptr;
   std::size_t room = 0;
   while (getline(&text, &room, trace) >= 0) {
     last.emplace_back(text);
+    if (last.back().starts_with("seed ") || last.back().find("internal error") != std::string::npos)
+      broken = last.back();
     if (last.size() > trace_lines_shown) last.pop_front();
   }
   std::free(text);
   std::fclose(trace);
-  std::printf("\nseed %llu: %s; the end of its trace:\n", static_cast<unsigned long long>(seed),
-              ended_name(how));
+  std::printf("\nseed %llu: %s\n%sThe end of its trace:\n", static_cast<unsigned long long>(seed),
+              ended_name(how), broken.c_str());
   for (const std::string& said : last)
     std::printf("%s", said.c_str());
   std::printf("to see all of it:  %s --seed %llu%s --trace\n\n", program.c_str(),

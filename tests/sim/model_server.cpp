@@ -22,8 +22,9 @@ ModelServer::ModelServer(const AgentOptions& options, const Work& work, Duration
 void ModelServer::start(StartJob&& start, Time now) {
   Job job{.nonce = nonce_of(start.body.joined()), .stream = start.options.stream};
   if (job.stream && work_.parts_max > 0) job.parts = draw_.below(work_.parts_max + 1);
+  if (job.stream && draw_.chance(work_.endless)) job.parts = ~std::uint64_t{0};
   const Duration takes = draw_.magnitude(100us, std::max<Duration>(work_.longest, 200us));
-  job.gap = takes / static_cast<int>(job.parts + 1);
+  job.gap = takes / static_cast<int>(std::min<std::uint64_t>(job.parts, 9) + 1);
   job.next = now + job.gap;
   if (mood_ == Mood::gone || mood_ == Mood::busy) job.next = now + 100us;
   jobs_[start.job] = job;

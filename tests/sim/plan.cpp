@@ -89,6 +89,7 @@ Plan Plan::draw(Draw& draw, bool lossy) {
   plan.agents = draw.from_to(1, 4);
   plan.clients = draw.from_to(1, 3);
   plan.rogue_workers = draw.one_of<std::size_t>({0, 0, 1, 2});
+  plan.impostor = plan.rogue_workers > 0 && draw.chance(0.2);
   plan.rogue_clients = draw.one_of<std::size_t>({0, 0, 1});
   plan.models = {"m"};
   if (draw.chance(0.5)) plan.models.push_back("n");
@@ -108,7 +109,8 @@ Plan Plan::draw(Draw& draw, bool lossy) {
   plan.turn_delay = draw.chance(0.7) ? Duration{} : draw.magnitude(100us, interval / 4);
   plan.workload = draw_workload(draw, interval);
   plan.work = {.longest = draw.magnitude(interval / 10, interval * 20),
-               .parts_max = draw.one_of<std::uint64_t>({0, 2, 10})};
+               .parts_max = draw.one_of<std::uint64_t>({0, 2, 10}),
+               .endless = draw.one_of({0.0, 0.0, 0.2})};
   plan.faulty = interval * static_cast<int>(draw.from_to(5, 40));
   plan.fault_gap = draw.magnitude(interval / 4, interval * 8);
   for (auto& weight : plan.fault_weights)
@@ -117,14 +119,14 @@ Plan Plan::draw(Draw& draw, bool lossy) {
 }
 
 std::string Plan::describe() const {
-  std::string text = std::to_string(brokers) + " brokers, " + std::to_string(agents) + " agents, " +
-                     std::to_string(clients) + " clients, " + std::to_string(rogue_workers) +
-                     " rogue workers, " + std::to_string(rogue_clients) + " rogue clients; " +
-                     std::to_string(models.size()) + " models; interval " +
-                     seconds(broker.heartbeat_interval) + " x " +
-                     std::to_string(broker.heartbeat_liveness) + "; policy " +
-                     std::string{policy_name(broker.policy)} + "; faults for " + seconds(faulty) +
-                     ", one in " + seconds(fault_gap) + ":";
+  std::string text =
+      std::to_string(brokers) + " brokers, " + std::to_string(agents) + " agents, " +
+      std::to_string(clients) + " clients, " + std::to_string(rogue_workers) + " rogue workers" +
+      (impostor ? " (one as w0), " : ", ") + std::to_string(rogue_clients) + " rogue clients; " +
+      std::to_string(models.size()) + " models; interval " + seconds(broker.heartbeat_interval) +
+      " x " + std::to_string(broker.heartbeat_liveness) + "; policy " +
+      std::string{policy_name(broker.policy)} + "; faults for " + seconds(faulty) + ", one in " +
+      seconds(fault_gap) + ":";
   for (std::size_t i = 0; i < fault_kinds; ++i)
     if (fault_weights[i] > 0) text += " " + std::string{fault_name(static_cast<FaultKind>(i))};
   return text;

@@ -48,6 +48,7 @@ struct Workload {
 struct Work {
   Duration longest{};
   std::uint64_t parts_max = 0;
+  double endless = 0;  // the share of streams that only a CANCEL ends
 };
 
 struct Plan {
@@ -55,6 +56,7 @@ struct Plan {
   std::size_t agents = 2;
   std::size_t clients = 1;
   std::size_t rogue_workers = 0;  // that keep to nothing
+  bool impostor = false;          // the first of these has an agent's name
   std::size_t rogue_clients = 0;
   std::vector<std::string> models;
 

@@ -93,7 +93,7 @@ def hunt(tree):
     done = run(["build/dev/bin/sim", "--seeds", str(SEEDS), "--jobs", "1"], cwd=tree)
     if done.returncode == 0:
         return None
-    seed = re.search(r"^seed (\d+): (.*); the end of its trace", done.stdout, re.MULTILINE)
+    seed = re.search(r"^seed (\d+): ([a-z ]+)$", done.stdout, re.MULTILINE)
     told = re.search(r"^seed \d+: \w+ broken at [\d.]+ s: (.*)$|internal error at \S+ (.*)$",
                      done.stdout, re.MULTILINE)
     return seed.group(1), seed.group(2), next(filter(None, told.groups()), "") if told else ""

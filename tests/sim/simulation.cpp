@@ -29,6 +29,7 @@ Simulation::Simulation(const Options& options, Trace::Sink sink)
   add(Role::client, plan_.clients, "c");
   add(Role::rogue_worker, plan_.rogue_workers, "rw");
   add(Role::rogue_client, plan_.rogue_clients, "rc");
+  removed_ = plan_.impostor;
 }
 
 // ---- machines ----------------------------------------------------------------------------------
@@ -74,9 +75,11 @@ std::unique_ptr<Process> Simulation::make(const Machine& machine) {
     case Role::client:
       return std::make_unique<ClientProcess>(stage, machine.host, machine.name, machine.skew, plan_,
                                              frontend, draw_.fork());
-    case Role::rogue_worker:
-      return std::make_unique<RogueWorker>(stage, machine.host, machine.name, machine.skew, plan_,
-                                           backend, instance, draw_.fork());
+    case Role::rogue_worker: {
+      const std::string name = plan_.impostor && machine.number == 0 ? "w0" : machine.name;
+      return std::make_unique<RogueWorker>(stage, machine.host, name, machine.skew, plan_, backend,
+                                           instance, draw_.fork());
+    }
     case Role::rogue_client:
       return std::make_unique<RogueClient>(stage, machine.host, machine.name, machine.skew, plan_,
                                            frontend, draw_.fork());

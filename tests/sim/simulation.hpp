@@ -109,7 +109,7 @@ class Simulation {
   std::uint64_t steps_ = 0;
   std::uint64_t steps_at_once_ = 0;  // without time passing
   std::uint64_t faults_ = 0;
-  bool removed_ = false;  // an operator has removed a worker
+  bool removed_ = false;  // an operator has removed a worker, or another has taken its name
 };
 
 }  // namespace muster::sim

@@ -36,7 +36,8 @@ void Simulation::heal() {
     agent->reconfigure(plan_.agent[machine->number]);
   }
   if (!removed_) return;
-  // What an operator has removed does not come back by itself: it is started again.
+  // What was removed or replaced at a broker does not come back there by itself: it is started
+  // again.
   pass(stage_.now + interval() * 4);
   for (const auto& machine : machines_)
     if (machine->role == Role::agent && machine->process != nullptr)
