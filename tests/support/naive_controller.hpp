@@ -13,33 +13,33 @@
 //      things stand at that moment (a request is given to a worker: may that one be given it, and
 //      is no other request before it?); then its consequence is noted;
 //   3. looks at what is left: is anything still owed, does a request wait though a fit slot is
-//   free,
-//      has a time run out without anything being done?
+//      free, has a time run out without anything being done?
 //
 // Answers to QUERY `workers`, `models`, `stats` and `refresh` are compared with what is known here.
 //
-// Stated exactly: every request's answers (kind, code, reason, retryable, retry_after, worker, and
-// that there is one); what is passed on, byte by byte; admission and its bounds; who may be given a
-// request (state, labels, aliases, slots, avoided, well before ailing, the one that lost it last,
-// sessions, the policies but for their draws); order of the queue; time-outs; NO_WORKER and what is
-// held; retries and REFUSED; streams; CANCEL and when its worker is asked; REGISTER, resume,
+// Stated exactly: every request's answer (that there is one, its kind, code, reason, retryable,
+// retry_after, worker); what is passed on, byte by byte; admission and its bounds; who may be given
+// a request (state, labels, aliases, slots, avoided, well before ailing, the one that lost it last,
+// sessions, shortest_queue, power_of_two); turns in the queue; time-outs; NO_WORKER and what is
+// held; retries and REFUSED; streams; CANCEL, and when its worker is asked; REGISTER, resume,
 // replace, STATUS, orphans, DISMISS, REREGISTER; grants and heartbeats to workers; doubt; putting
-// aside and stalls; the counts of `stats`.
+// aside and stalls; refreshes; the counts of `stats`.
 //
 // Stated loosely:
 //   - which of several grounds for turning a request away is told: any;
 //   - when a silent worker is found suspect or dead: not before its time, and at latest an eighth
-//   of
-//     an interval after it; heartbeats to clients, and when a silent one is given up: not before
-//     its time and at latest an interval after it;
-//   - order of the queue among requests placed again by one event, for one put back at the worker
-//   that
-//     says it has it no more, for a worker that is tried after its time aside, and past a request
-//     whose time to be looked at has come;
-//   - a worker whose time aside is over is given what waits at the latest with its next word;
+//     of an interval after it, or after it is spared no more;
+//   - heartbeats to clients, and when a silent one is given up: not before the time, and at
+//     latest an interval after it;
+//   - turns among requests that one event has placed again, at a worker that is tried after its
+//     time aside, and past a request whose time to be looked at has come;
+//   - a worker whose time aside is over is given what waits at latest with its next word, one
+//     that a request had to avoid at the next Tick; and in the very step in which a better worker
+//     says that it can take a request, a worse one may be given it;
 //   - the share of workers put aside, once it was configured anew;
-//   - sentences, notes that nothing follows from, `why` (`eligible` is exact).
-// Not stated: which of several equals a policy draws; how many names, sessions and connections are
+//   - sentences, notes from which nothing follows, `why` (of which `eligible` is exact).
+//
+// Not stated: turns of round_robin, draws of lottery; how many names, sessions and connections are
 // remembered at most.
 //
 // REQUIRES of whoever makes the events: each REQUEST's header and payload differ from every other's

@@ -160,9 +160,13 @@ void NaiveController::check_choice(const Request& request, const Worker& worker)
   expect(fits(worker, request), whom + "has not the labels");
   expect(!avoids(request, worker), whom + "refused it within an interval");
   for (const auto& [name, other] : workers_) {
-    // What waits for one whose time aside is over goes there at the latest with its next word; and
-    // who has just said that it can take more is given it last of all.
-    if (other.aside || other.session == speaker_ || !could_be_given(request, other)) continue;
+    // What waits for one whose time aside is over goes there at the latest with its next word, and
+    // to one that it avoided at the next Tick; and who has just said that it can take more is given
+    // it last of all.
+    const bool avoided = std::ranges::find(request.avoided, other.session,
+                                           &Request::Avoided::session) != request.avoided.end();
+    if (other.aside || avoided || other.session == speaker_) continue;
+    if (!could_be_given(request, other)) continue;
     expect(order_of(other, request) >= order_of(worker, request),
            whom + "is suspect, or stalled, or has lost it, where " + name + " could take it");
   }

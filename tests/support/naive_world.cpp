@@ -342,7 +342,7 @@ void NaiveWorld::answer() {
   for (const auto& [name, worker] : model_.workers())
     if (worker.session == request->at && !one_in(20)) connection = worker.connection;
   const WireId id{one_in(40) ? choices_.below(50) : request->attempt};
-  const std::uint64_t parts = request->parts + (one_in(20) ? 1 : 0);
+  const std::uint64_t parts = one_in(20) ? choices_.below(request->parts + 2) : request->parts;
   const std::uint64_t dice = choices_.below(16);
   if (dice < 5 && (request->said.options.stream || one_in(6)))
     return say(connection, Chunk{id, parts, {}});
