@@ -49,10 +49,8 @@ BrokerTerms WorkerSessions::terms() const {
 
 void WorkerSessions::said(WorkerSaid&& event, Step& step) {
   WorkerInfo* worker = workers_.find(event.from);
-  if (worker != nullptr && checker_.heard(*worker, step.now)) {
+  if (worker != nullptr && checker_.heard(*worker, step.now))
     note(*worker, "recovered", "it is heard again", false, step);
-    changed(*worker, step);
-  }
   if (auto* registration = std::get_if<Register>(&event.message)) {
     return on_register(event.from, std::move(registration->info), step);
   }
@@ -166,7 +164,7 @@ void WorkerSessions::fault(const WorkerFault& event, Step& step) {
     }
     return;
   }
-  if (checker_.heard(*worker, step.now)) changed(*worker, step);
+  checker_.heard(*worker, step.now);
   // A peer of a later version may say what this one does not know: that is no fault of its own.
   if (event.fault.reason == FaultReason::unknown_type) return;
   end_by_fault(*worker, event.fault, step);
@@ -277,13 +275,16 @@ void WorkerSessions::tick(bool backend_empty, Step& step) {
          true, step);
     probe(*worker, step);
   }
+  std::vector<Ended> ended;
   for (WorkerInfo* worker : due.expired) {
     ++counters_.expired;
-    end(*worker, "expired", reason::expired,
-        "nothing was heard of it for " +
-            in_seconds(WorkerStatusChecker::silence(*worker, step.now)),
-        step);
+    ended.push_back(bury(*worker, "expired", reason::expired,
+                         "nothing was heard of it for " +
+                             in_seconds(WorkerStatusChecker::silence(*worker, step.now)),
+                         step));
   }
+  for (Ended& one : ended)
+    settle(std::move(one), step);
   run_contenders(step);
   if (!backend_empty) return;
   for (const SessionId session : std::exchange(broken_, {})) {

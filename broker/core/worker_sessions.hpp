@@ -51,6 +51,19 @@ class WorkerSessions {
   [[nodiscard]] BrokerTerms terms() const;
 
  private:
+  struct Contender {
+    WorkerConnection connection;
+    WorkerDescription info;
+    Time until;    // then the holder has not answered, and the name is free
+    Time look_at;  // when that is to be judged
+  };
+  // What a session has left that has ended: requests to be placed again, names that it served, and
+  // who wants its name.
+  struct Ended {
+    std::vector<WorkerTimeoutHandler::Waiting> waiting;
+    std::vector<std::string> names;
+    std::optional<Contender> successor;
+  };
   void tell_doubt(const WorkerStatusChecker::Due& due, Step& step);
   void on_register(WorkerConnection connection, WorkerDescription&& info, Step& step);
   void begin(WorkerConnection connection, WorkerDescription&& info, Step& step);
@@ -70,7 +83,7 @@ class WorkerSessions {
   void forget_contender(WorkerConnection connection, std::string_view but_for);
   void turn_away(WorkerConnection connection, const std::string& name, Step& step);
   void holder_lives(const WorkerInfo& holder, Step& step);
-  void replace(WorkerInfo& holder, const std::string& why, Step& step);
+  [[nodiscard]] Ended replace(WorkerInfo& holder, const std::string& why, Step& step);
   void run_contenders(Step& step);
   void undelivered(BrokerId attempt, Step& step);
 
@@ -83,6 +96,11 @@ class WorkerSessions {
   void take_back(const std::vector<std::string>& names, Step& step);
   void end(WorkerInfo& worker, std::string_view what, std::string_view reason,
            const std::string& sentence, Step& step);
+  // end() in two steps, so that of several that end at once none is given what another had:
+  // bury() them all, then settle() what each has left.
+  [[nodiscard]] Ended bury(WorkerInfo& worker, std::string_view what, std::string_view reason,
+                           const std::string& sentence, Step& step);
+  void settle(Ended&& ended, Step& step);
   void dismiss(WorkerConnection connection, ErrorCode code, const std::string& sentence,
                Step& step);
   void send_heartbeat(const WorkerInfo& worker, Step& step);
@@ -110,12 +128,6 @@ class WorkerSessions {
   Refreshes& refreshes_;
   WorkerStatusChecker checker_;
   WorkerHealth health_;
-  struct Contender {
-    WorkerConnection connection;
-    WorkerDescription info;
-    Time until;    // then the holder has not answered, and the name is free
-    Time look_at;  // when that is to be judged
-  };
   std::map<SessionId, Contender> contenders_;  // by the holder of the name
   std::uint64_t last_nonce_ = 0;
   std::vector<SessionId> broken_;  // what they hold is lost once the backend is read empty

@@ -150,7 +150,7 @@ void WorkerSessions::contend(WorkerInfo& holder, WorkerConnection connection,
   }
   const Time until = step.now + options_.heartbeat_interval;
   contenders_.emplace(holder.session, Contender{connection, std::move(info), until, until});
-  if (holder.broken) return replace(holder, "its connection is gone", step);
+  if (holder.broken) return settle(replace(holder, "its connection is gone", step), step);
   probe(holder, step);
 }
 
@@ -184,9 +184,10 @@ void WorkerSessions::holder_lives(const WorkerInfo& holder, Step& step) {
 }
 
 // The holder ends, and who wants its name has it.
-void WorkerSessions::replace(WorkerInfo& holder, const std::string& why, Step& step) {
-  end(holder, "replaced", reason::unreachable, why + ", and a newer instance has taken its name",
-      step);
+WorkerSessions::Ended WorkerSessions::replace(WorkerInfo& holder, const std::string& why,
+                                              Step& step) {
+  return bury(holder, "replaced", reason::unreachable,
+              why + ", and a newer instance has taken its name", step);
 }
 
 // By the time up to which all is read: a STATUS may have come and not be read yet.
@@ -199,10 +200,14 @@ void WorkerSessions::run_contenders(Step& step) {
       contender.look_at = step.now + options_.heartbeat_interval / 8;
     }
   }
+  std::vector<Ended> ended;
   for (const SessionId session : due) {
     WorkerInfo& holder = *workers_.find(session);
-    replace(holder, holder.broken ? "its connection is gone" : "it did not answer a PROBE", step);
+    ended.push_back(replace(
+        holder, holder.broken ? "its connection is gone" : "it did not answer a PROBE", step));
   }
+  for (Ended& one : ended)
+    settle(std::move(one), step);
 }
 
 // ---- what it says of itself --------------------------------------------------------------------
@@ -256,24 +261,33 @@ void WorkerSessions::changed(WorkerInfo& worker, Step& step) {
 
 void WorkerSessions::end(WorkerInfo& worker, std::string_view what, std::string_view reason,
                          const std::string& sentence, Step& step) {
+  settle(bury(worker, what, reason, sentence, step), step);
+}
+
+WorkerSessions::Ended WorkerSessions::bury(WorkerInfo& worker, std::string_view what,
+                                           std::string_view reason, const std::string& sentence,
+                                           Step& step) {
   const std::size_t held = worker.in_flight();
   note(worker, what, sentence + "; " + std::to_string(held) + " requests were in flight at it",
        held > 0 || reason != reason::deregistered, step);
-  const auto waiting = timeout_handler_.lose_all(worker, reason, sentence, step);
+  Ended ended{timeout_handler_.lose_all(worker, reason, sentence, step), worker.names, {}};
   checker_.forget(worker);
   refreshes_.answered(worker.session);
   std::erase(broken_, worker.session);
-  auto successor = contenders_.extract(worker.session);
-  const std::vector<std::string> names = worker.names;
+  if (auto successor = contenders_.extract(worker.session); !successor.empty())
+    ended.successor = std::move(successor.mapped());
   workers_.remove(worker, std::string{what} + ": " + sentence, step.now);
-  if (!successor.empty())
-    begin(successor.mapped().connection, std::move(successor.mapped().info), step);
-  for (const auto& [client, id] : waiting) {
+  return ended;
+}
+
+void WorkerSessions::settle(Ended&& ended, Step& step) {
+  if (ended.successor) begin(ended.successor->connection, std::move(ended.successor->info), step);
+  for (const auto& [client, id] : ended.waiting) {
     PendingRequest* request = requests_.find(client, id);
     if (request != nullptr && request->in_room) dispatcher_.place_waiting(*request, step);
   }
-  dispatcher_.recheck(names, step);
-  take_back(names, step);
+  dispatcher_.recheck(ended.names, step);
+  take_back(ended.names, step);
 }
 
 void WorkerSessions::take_back(const std::vector<std::string>& names, Step& step) {

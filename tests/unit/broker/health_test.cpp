@@ -54,6 +54,20 @@ TEST(Ejection, PutsAsideAfterSoManyFailuresInARow) {
   EXPECT_EQ(bench.take(), Lines{});
 }
 
+TEST(Ejection, IsOverForWhatWaitsByWhatTheNextHeartbeatGrants) {
+  Bench bench{{.ejection_failures = 1, .ejection_duration = 100ms, .ejection_share_max = 1.0}};
+  bench.add_worker(1, {.name = "A"});
+  bench.request(5, 0);
+  fail(bench, 1, 0);
+  bench.request(5, 1);
+  bench.pass(2s);  // it is suspect, too
+  bench.drop();
+  bench.heartbeat(1, {.slots = 0, .state = WorkerState::ready});
+  EXPECT_EQ(bench.take(), Lines{});
+  bench.heartbeat(1);
+  EXPECT_EQ(bench.take(), Lines{"w1 REQUEST #1"});
+}
+
 TEST(Ejection, AStatusBelow500IsNoFailure) {
   Bench bench{{.ejection_failures = 1}};
   bench.add_worker(1, {.name = "A"});

@@ -220,6 +220,18 @@ TEST(Lost, APartOfWhatWasNeverDeliveredEndsIt) {
   EXPECT_EQ(bench.take(), Lines{"c5 ERROR 0 WORKER_LOST unreachable"});
 }
 
+TEST(Lost, WithOneOfSeveralThatExpireTogetherIsGivenToNoneOfThem) {
+  Bench bench;
+  bench.add_worker(1, {.name = "A"});
+  bench.request(5, 0);
+  bench.add_worker(2, {.name = "B"});
+  bench.add_worker(3, {.name = "C", .models = {"n"}});  // is heard, so nobody doubts the network
+  bench.drop();
+  bench.pass(3s, {3});
+  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 0 NO_WORKER none_live"});
+  EXPECT_EQ(bench.stat("retried"), 1u);
+}
+
 TEST(Lost, WithItsModelServerGoesToAnotherAtOnce) {
   Bench bench;
   bench.add_worker(1, {.name = "A", .slots = 2});

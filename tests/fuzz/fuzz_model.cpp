@@ -1,0 +1,38 @@
+// The Controller, held to a naive model of its rules after every event
+// (tests/support/naive_controller.hpp), in a world whose every choice is the fuzzer's
+// (tests/support/naive_world.hpp).
+
+#include <cstdio>
+
+#include "protocol/check.hpp"
+#include "tests/fuzz/fuzz_input.hpp"
+#include "tests/support/naive_world.hpp"
+
+namespace muster::test {
+namespace {
+
+class ModelChoices final : public Choices {
+ public:
+  ModelChoices(const std::uint8_t* data, std::size_t size) : input_(data, size) {}
+  std::uint64_t next() override { return input_.below(1 << 16); }
+  std::uint64_t below(std::uint64_t bound) override { return input_.below(bound); }
+  std::string bytes() override { return std::string{input_.piece()}; }
+  [[nodiscard]] bool spent() const override { return input_.spent(); }
+
+ private:
+  FuzzInput input_;
+};
+
+}  // namespace
+}  // namespace muster::test
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  constexpr int turns_max = 1'000;
+  muster::test::ModelChoices choices{data, size};
+  muster::test::NaiveWorld world{choices, 1};
+  world.run(turns_max);
+  const std::string failure = world.failure();
+  if (!failure.empty()) std::fprintf(stderr, "%s\n", failure.c_str());
+  CHECK(failure.empty(), world.model().violations().front().c_str());
+  return 0;
+}
