@@ -181,7 +181,7 @@ int chaos_client(int argc, char** argv) {
     Load load{options, stopping, tally};
     load.run();
     load.wait_for_the_ends();
-    std::printf("%s\n", tally.json().c_str());
+    std::fprintf(stderr, "%s\n", tally.json().c_str());
     well = tally.well();  // what is still open ends with the client
   }
   return well && tally.well() ? 0 : 1;
