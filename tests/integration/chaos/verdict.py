@@ -1,5 +1,5 @@
 """What became of a storm's requests, by the journals of those that asked: each answered once, with
-the right answer, within the time that it was allowed."""
+the right answer, within the time that it was allowed, and not with an error where all are well."""
 
 import collections
 import json
@@ -10,15 +10,19 @@ from strikes import NS
 # (client/core/client_core.hpp), and all of this shares two cores with what is being killed.
 LATE_NS = 5 * NS
 SILENCE = "cancelled"  # how the client ends what nobody answered, when it is closed
+RIGHT = ("answered", "cancelled as asked")
 SHOWN_MAX = 5
 
 
 class Verdict:
-    def __init__(self, began, seconds):
+    """`well_from`, in nanoseconds: what is asked from then on may not fail."""
+
+    def __init__(self, began, seconds, well_from):
         self.began, self.ended = began, began + int(seconds * NS)
         self.seconds = seconds
+        self.well_from = well_from
         self.results = collections.Counter()
-        self.answered_in_time = 0  # asked while the load was on, answered right
+        self.answered_right = 0  # of those asked under strikes
         self.asked = 0
         self.exempt = 0            # asked by clients that were killed, and not answered until then
         self.asked_again = 0
@@ -59,8 +63,10 @@ class Verdict:
             return self.wrong(f"an answer that is {result}", story)
         if result == SILENCE:
             return self.wrong("silence", story)
+        if story["sent"] >= self.well_from and result not in RIGHT:
+            return self.wrong("an error where all are well", story)
         if result == "answered" and self.began <= story["sent"] < self.ended:
-            self.answered_in_time += 1
+            self.answered_right += 1
         over = story["ended"] - story["sent"] - story["allowed_ms"] * NS // 1000
         if over > 0:
             over -= place.was_frozen(number, story["sent"], story["ended"])
@@ -72,7 +78,7 @@ class Verdict:
 
     @property
     def rate(self):
-        return self.answered_in_time / self.seconds
+        return self.answered_right / self.seconds
 
     def facts(self):
         return {"requests": self.asked, "answers": dict(self.results.most_common()),
