@@ -151,6 +151,8 @@ def report(fleet, storm, verdict, options):
     for place in fleet.clients:
         verdict.read(place)
     print(verdict.table())
+    print(f"\nanswered right under strikes: {verdict.rate:,.0f} a second; the latest end came "
+          f"{(verdict.longest_over_ns or 0) / NS:.2f} s after its deadline")
     kinds = sorted({place.kind for place in fleet.places})
     counts = storm.counts()
     print("\n| | killed | frozen | restarted |\n|---|---|---|---|")
