@@ -72,7 +72,7 @@ void add_controller_keys(std::vector<Key>& keys, broker::ControllerOptions& opti
   add_live("queue.depth_max", "waiting requests a model", any_count(options.queue_depth_max));
   add_live("no_worker.wait", "how long a request without a live worker is held",
            any_duration(options.no_worker_wait));
-  add("no_worker.restart_grace", "the same after a start, for models that no worker has named yet",
+  add("no_worker.restart_grace", "the same after a start, while workers come back",
       any_duration(options.restart_grace));
   add_live("ejection.failures", "failures in a row that put a worker aside; 0: none do",
            any_count(options.ejection_failures));

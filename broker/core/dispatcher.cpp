@@ -149,7 +149,7 @@ void Dispatcher::wait(PendingRequest& request) {
 }
 
 void Dispatcher::hold_or_answer(PendingRequest& request, Step& step) {
-  const Time until = no_worker_.hold_until(request, step.now);
+  const Time until = no_worker_.hold_until(step.now);
   const bool room = request.in_room || request.in_front ||
                     waiting_.depth(request.model) < options_.queue_depth_max;
   if (until > step.now && room) {

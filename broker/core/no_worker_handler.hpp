@@ -1,8 +1,8 @@
 #pragma once
 
 // The NoWorkerHandler says what becomes of a request that no worker can serve (docs/protocol.md,
-// section 4, rule 3): it is answered at once, or, where no_worker.wait is set, held in case a
-// worker comes. The answer says why: a person must know from it what to mend.
+// section 4, rule 3): it is answered at once, or, where no_worker.wait is set and after a start,
+// held in case a worker comes. The answer says why: a person must know from it what to mend.
 
 #include <algorithm>
 #include <string>
@@ -22,12 +22,11 @@ class NoWorkerHandler {
   // Whether a request may wait for a worker to have a free slot (rule 2).
   [[nodiscard]] bool servable(const PendingRequest& request) const;
 
-  // Until when an unservable request that came to be so `now` is held; `now`: it is answered at
-  // once. Just after a start the workers of a model that none has named yet may be on their way.
-  [[nodiscard]] Time hold_until(const PendingRequest& request, Time now) const {
-    const Time usual = now + options_.no_worker_wait;
-    if (workers_.ever_served(request.model)) return usual;
-    return std::max(usual, started_ + options_.restart_grace);
+  // Until when an unservable request that came to be so `now` is held; up to `now`: it is answered
+  // at once. Just after a start workers are on their way, and the first to be back may be one that
+  // drains.
+  [[nodiscard]] Time hold_until(Time now) const {
+    return std::max(now + options_.no_worker_wait, started_ + options_.restart_grace);
   }
 
   struct Reason {

@@ -35,8 +35,8 @@ struct ControllerOptions {
 
   std::uint64_t queue_depth_max = 1024;  // [queue] depth_max: waiting requests a model
 
-  // [no_worker] How long a request without a live worker is held; and how long after the start one
-  // for a model that no worker has named yet.
+  // [no_worker] How long a request that no live worker can take is held; and at least until when
+  // after the start.
   Duration no_worker_wait{};
   Duration restart_grace = std::chrono::seconds{5};
 

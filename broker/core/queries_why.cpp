@@ -58,8 +58,8 @@ std::string note_on(const Census& census, const std::string& model) {
   if (serving.empty())
     note = known ? "no live worker serves it any more"
                  : "no worker has served it since this broker started";
-  Time until = census.now + census.options.no_worker_wait;
-  if (!known) until = std::max(until, census.started + census.options.restart_grace);
+  const Time until = std::max(census.now + census.options.no_worker_wait,
+                              census.started + census.options.restart_grace);
   if (until <= census.now) return note;
   return note + (note.empty() ? "" : "; ") + "a request that comes now waits " +
          in_seconds(until - census.now) + " for one";

@@ -33,6 +33,7 @@ struct Socket::Impl {
   // as libzmq promises.
   [[nodiscard]] bool receive_frame(zmq_msg_t* into);
   void receive_payload(Incoming& into);
+  void learn_of_breaks();  // DEALER, in front of each message
   // Of a routing id that libzmq has made. Asked once a connection while that is remembered: libzmq
   // looks it up by name in a map of strings.
   [[nodiscard]] bool is_foreign(std::uint32_t peer, const zmq_msg_t* header);

@@ -19,7 +19,8 @@ class Brokers(unittest.TestCase):
 
 class Draining(unittest.TestCase):
     def test_what_is_in_hand_is_finished(self):
-        with Cluster() as cluster, peers.Client(cluster.broker.frontend) as client:
+        at_once = {"no_worker.restart_grace": "0s"}
+        with Cluster(**at_once) as cluster, peers.Client(cluster.broker.frontend) as client:
             server = cluster.model_server("server", "--tokens", 40, "--delay", 0.05)
             agent = cluster.agent("w0", "--server", server.url)
             client.connected()

@@ -14,10 +14,10 @@ sys.path.insert(0, str(HERE.parent))
 
 import peers  # noqa: E402
 from muster_processes import (  # noqa: E402
-    BIN, Agent, Broker, Cluster, Program, folder, wait_until)
+    BIN, Agent, Broker, Cluster, Program, folder, muster, wait_until)
 
-__all__ = ["Agent", "Broker", "Cluster", "Figures", "Load", "ModelServer", "folder", "now",
-           "peers", "plan", "say", "wait_until", "workers_of"]
+__all__ = ["Agent", "Broker", "Cluster", "Figures", "Load", "ModelServer", "folder", "muster",
+           "now", "peers", "plan", "say", "wait_until", "workers_of"]
 
 
 def now():
@@ -55,13 +55,19 @@ class ModelServer(Program):
 
 
 class Load(Program):
-    """chaos_client; its journal is what became of each request."""
+    """chaos_client; its journal, where it has one, is what became of each request."""
 
     def __init__(self, broker, journal, name="c", **options):
-        self.journal = pathlib.Path(journal)
+        self.journal = pathlib.Path(journal) if journal else None
         flags = [f"--{key.replace('_', '-')}={value}" for key, value in options.items()]
+        if journal:
+            flags += ["--journal", journal]
         super().__init__(f"load {name}", [BIN / "chaos_client", "--broker", broker, "--name", name,
-                                          "--journal", journal, *flags])
+                                          *flags])
+
+    def summary(self):
+        """What it says of itself at its end; None where it did not come to that."""
+        return next((r for r in self.records if "sent" in r), None)
 
     def stories(self):
         return [json.loads(line) for line in self.journal.read_text().splitlines()]

@@ -31,7 +31,7 @@ void Tally::sent() {
 
 void Tally::part(Request& request, const client::Part& part) {
   const std::lock_guard lock{mutex_};
-  if (request.ends > 0) ++twice_;
+  if (request.ends > 0) return twice(request);
   if (part.seq != request.parts++) ++wrong_;
   request.reader.take(part.bytes);
   if (!part.worker.empty()) request.worker = part.worker;
@@ -45,15 +45,15 @@ void Tally::retry(Request& request) {
 
 void Tally::end(Request& request, const client::End& end) {
   const std::lock_guard lock{mutex_};
-  if (request.ends++ > 0) {
-    ++twice_;
-    return;
-  }
-  if (++ended_ == sent_) changed_.notify_all();
+  if (request.ends++ > 0) return twice(request);
+  if (sent_ - ++ended_ == awaited_) changed_.notify_all();
   if (!end.worker.empty()) request.worker = end.worker;
   if (!end.error.worker.empty()) request.worker = end.error.worker;
   std::string result = result_of(end.error);
-  if (end.error) {
+  if (end.error.kind == client::ErrorKind::cancelled && request.plan.cancelled) {
+    ++cancelled_;
+    result = "cancelled as asked";
+  } else if (end.error) {
     ++errors_[result];
   } else {
     request.reader.take(end.bytes);
@@ -68,10 +68,17 @@ void Tally::end(Request& request, const client::End& end) {
   if (journal_) write_journal(request, result);
 }
 
+// Something came for a request that had ended.
+void Tally::twice(const Request& request) {
+  ++twice_;
+  if (journal_) write_journal(request, "twice");
+}
+
 void Tally::write_journal(const Request& request, const std::string& result) {
   nlohmann::json line{{"nonce", request.plan.nonce},
                       {"stream", request.plan.stream},
                       {"takes_ms", request.plan.takes().count()},
+                      {"allowed_ms", request.plan.allowed().count()},
                       {"sent", nanoseconds(request.sent)},
                       {"ended", nanoseconds(Clock::now())},
                       {"parts", request.parts},
@@ -82,16 +89,18 @@ void Tally::write_journal(const Request& request, const std::string& result) {
   std::fprintf(journal_.get(), "%s\n", line.dump().c_str());
 }
 
-bool Tally::wait_for_ends(Clock::duration at_most) const {
+bool Tally::wait_for_open(std::uint64_t open, Clock::duration at_most) {
   std::unique_lock lock{mutex_};
-  return changed_.wait_for(lock, at_most, [this] { return sent_ == ended_; });
+  awaited_ = open;
+  return changed_.wait_for(lock, at_most, [&] { return sent_ - ended_ <= open; });
 }
 
 std::string Tally::line() const {
   const std::lock_guard lock{mutex_};
   std::string text = "sent " + std::to_string(sent_) + ", open " + std::to_string(sent_ - ended_) +
                      ", answered " + std::to_string(answered_) + ", retried " +
-                     std::to_string(retries_) + ", wrong " + std::to_string(wrong_ + twice_);
+                     std::to_string(retries_) + ", cancelled " + std::to_string(cancelled_) +
+                     ", wrong " + std::to_string(wrong_ + twice_);
   for (const auto& [result, count] : errors_)
     text += ", " + result + " " + std::to_string(count);
   return text;
@@ -100,10 +109,10 @@ std::string Tally::line() const {
 std::string Tally::json() const {
   const std::lock_guard lock{mutex_};
   const auto longest = std::chrono::duration_cast<Milliseconds>(longest_wait_);
-  return nlohmann::json{{"sent", sent_},         {"ended", ended_},
-                        {"answered", answered_}, {"retries", retries_},
-                        {"wrong", wrong_},       {"twice", twice_},
-                        {"errors", errors_},     {"longest_wait_ms", longest.count()}}
+  return nlohmann::json{
+      {"sent", sent_},       {"ended", ended_},         {"answered", answered_},
+      {"retries", retries_}, {"cancelled", cancelled_}, {"wrong", wrong_},
+      {"twice", twice_},     {"errors", errors_},       {"longest_wait_ms", longest.count()}}
       .dump();
 }
 

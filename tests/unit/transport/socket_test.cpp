@@ -65,6 +65,38 @@ TEST(Socket, ADealerCanBeAskedWhetherItsConnectionBroke) {
   EXPECT_FALSE(dealer.connection_broke()) << "told once";
 }
 
+// libzmq aborts the process where it learns of that between two frames of a message, and it looks
+// every hundred frames.
+TEST(Socket, AConnectionBreaksWhileMuchThatCameOnItWasNotReceivedYet) {
+  for (const int frames_before : {1, 2}) {  // so that the hundredth is a second one
+    Context context;
+    auto router = std::make_unique<RouterSocket>(context, RouterOptions{});
+    auto endpoint = router->bind(loopback);
+    ASSERT_TRUE(endpoint);
+    DealerSocket dealer(context, {});
+    dealer.watch_connection();
+    ASSERT_TRUE(dealer.connect(*endpoint));
+    Incoming got;
+    ASSERT_TRUE(receive_soon(dealer, got, router.get()));
+    ASSERT_EQ(Sent::done, dealer.send(Frame{"hello"}, {}));
+    ASSERT_TRUE(receive_soon(*router, got));
+    const std::uint32_t peer = got.peer;
+    for (int i = 0; i < frames_before; ++i)
+      ASSERT_EQ(Sent::done, router->send(peer, Frame{"bare"}, {}));
+    for (int i = 0; i < 200; ++i) {
+      Payload payload;
+      payload.add(Frame{"payload"});
+      ASSERT_EQ(Sent::done, router->send(peer, Frame{"header"}, std::move(payload)));
+    }
+    for (int i = 0; i < frames_before; ++i)
+      ASSERT_TRUE(receive_soon(dealer, got));
+    router.reset();
+    ASSERT_TRUE(soon([&] { return dealer.connection_broke(); }));
+    while (dealer.receive(got))
+      EXPECT_EQ(1u, got.payload.frame_count());
+  }
+}
+
 TEST(Socket, TheFirstThingOnAConnectionIsAnEmptyFrameFromTheRouter) {
   Context context;
   RouterSocket router(context, {});
