@@ -55,7 +55,7 @@ FAULTS = [
     Fault("STATUS is no barrier: it speaks of what was sent after its PROBE too",
           "broker/core/worker_sessions_register.cpp",
           "    if (request.binding <= bindings && !working",
-          "    if (!working"),
+          "    if (request.binding <= bindings + 1000 && !working"),
     Fault("what waits is not given the slot that an acknowledged CANCEL frees",
           "broker/core/dispatcher.cpp",
           "  WorkerInfo& worker = *request.worker;\n  drop_attempt(request, step);\n"

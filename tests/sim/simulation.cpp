@@ -18,8 +18,7 @@ constexpr Duration start_time = 1s;
 }  // namespace
 
 Simulation::Simulation(const Options& options, Trace::Sink sink)
-    : seed_(options.seed),
-      draw_(options.seed),
+    : draw_(options.seed),
       plan_(Plan::draw(draw_, options.lossy)),
       stage_{.network = Network{plan_.network, draw_.fork()},
              .trace = Trace{std::move(sink)},

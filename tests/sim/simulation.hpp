@@ -98,7 +98,6 @@ class Simulation {
   [[nodiscard]] Duration interval() const { return plan_.broker.heartbeat_interval; }
   [[nodiscard]] Duration expiry() const { return plan_.broker.expiry(); }
 
-  const std::uint64_t seed_;
   Draw draw_;
   Plan plan_;
   Stage stage_;
