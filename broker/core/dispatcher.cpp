@@ -194,6 +194,7 @@ void Dispatcher::fill(WorkerInfo& worker, Step& step) {
 void Dispatcher::recheck(const std::vector<std::string>& names, Step& step) {
   for (const std::string& name : names) {
     for (PendingRequest* request : waiting_.waiting_for(name)) {
+      if (request->is_late(step.now)) continue;  // the next Tick ends it
       if (no_worker_.servable(*request)) {
         request->held_until = time_never;
       } else if (request->held_until == time_never) {

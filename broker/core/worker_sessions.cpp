@@ -103,7 +103,8 @@ void WorkerSessions::on_answer(WorkerInfo& worker, WorkerSaid&& event, Step& ste
       if (error->code == ErrorCode::server_gone && !error->meta.duplicate)
         return server_gone(worker, *request, *error, step);
       // What the model server itself has said; not what its agent acknowledges or refuses.
-      const bool by_server = error->code == ErrorCode::worker_failed && error->meta.status;
+      const bool by_server = error->code == ErrorCode::worker_failed && error->meta.status &&
+                             !error->meta.duplicate;
       if (by_server) health_.got_done(worker, step);
       if (by_server && *error->meta.status >= 500) health_.failed(worker, step);
       dispatcher_.fail_by_worker(*request, *error, std::move(event.header),
@@ -283,9 +284,8 @@ void WorkerSessions::tick(bool backend_empty, Step& step) {
                              in_seconds(WorkerStatusChecker::silence(*worker, step.now)),
                          step));
   }
-  for (Ended& one : ended)
-    settle(std::move(one), step);
-  run_contenders(step);
+  run_contenders(ended, step);
+  settle(std::move(ended), step);
   if (!backend_empty) return;
   for (const SessionId session : std::exchange(broken_, {})) {
     WorkerInfo* worker = workers_.find(session);

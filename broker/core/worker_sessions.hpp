@@ -84,7 +84,7 @@ class WorkerSessions {
   void turn_away(WorkerConnection connection, const std::string& name, Step& step);
   void holder_lives(const WorkerInfo& holder, Step& step);
   [[nodiscard]] Ended replace(WorkerInfo& holder, const std::string& why, Step& step);
-  void run_contenders(Step& step);
+  void run_contenders(std::vector<Ended>& ended, Step& step);
   void undelivered(BrokerId attempt, Step& step);
 
   void take_over(WorkerInfo& worker, WorkerDescription&& info, std::uint64_t bindings, Step& step);
@@ -97,10 +97,11 @@ class WorkerSessions {
   void end(WorkerInfo& worker, std::string_view what, std::string_view reason,
            const std::string& sentence, Step& step);
   // end() in two steps, so that of several that end at once none is given what another had:
-  // bury() them all, then settle() what each has left.
+  // bury() them all, then settle() what they have left.
   [[nodiscard]] Ended bury(WorkerInfo& worker, std::string_view what, std::string_view reason,
                            const std::string& sentence, Step& step);
-  void settle(Ended&& ended, Step& step);
+  void settle(std::vector<Ended>&& all, Step& step);
+  [[nodiscard]] static std::vector<Ended> as_one(Ended&& ended);
   void dismiss(WorkerConnection connection, ErrorCode code, const std::string& sentence,
                Step& step);
   void send_heartbeat(const WorkerInfo& worker, Step& step);

@@ -150,7 +150,7 @@ void WorkerSessions::contend(WorkerInfo& holder, WorkerConnection connection,
   }
   const Time until = step.now + options_.heartbeat_interval;
   contenders_.emplace(holder.session, Contender{connection, std::move(info), until, until});
-  if (holder.broken) return settle(replace(holder, "its connection is gone", step), step);
+  if (holder.broken) return settle(as_one(replace(holder, "its connection is gone", step)), step);
   probe(holder, step);
 }
 
@@ -191,7 +191,7 @@ WorkerSessions::Ended WorkerSessions::replace(WorkerInfo& holder, const std::str
 }
 
 // By the time up to which all is read: a STATUS may have come and not be read yet.
-void WorkerSessions::run_contenders(Step& step) {
+void WorkerSessions::run_contenders(std::vector<Ended>& ended, Step& step) {
   std::vector<SessionId> due;
   for (auto& [session, contender] : contenders_) {
     if (checker_.read_up_to() >= contender.until || workers_.find(session)->broken) {
@@ -200,14 +200,11 @@ void WorkerSessions::run_contenders(Step& step) {
       contender.look_at = step.now + options_.heartbeat_interval / 8;
     }
   }
-  std::vector<Ended> ended;
   for (const SessionId session : due) {
     WorkerInfo& holder = *workers_.find(session);
     ended.push_back(replace(
         holder, holder.broken ? "its connection is gone" : "it did not answer a PROBE", step));
   }
-  for (Ended& one : ended)
-    settle(std::move(one), step);
 }
 
 // ---- what it says of itself --------------------------------------------------------------------
@@ -261,7 +258,13 @@ void WorkerSessions::changed(WorkerInfo& worker, Step& step) {
 
 void WorkerSessions::end(WorkerInfo& worker, std::string_view what, std::string_view reason,
                          const std::string& sentence, Step& step) {
-  settle(bury(worker, what, reason, sentence, step), step);
+  settle(as_one(bury(worker, what, reason, sentence, step)), step);
+}
+
+std::vector<WorkerSessions::Ended> WorkerSessions::as_one(Ended&& ended) {
+  std::vector<Ended> all;
+  all.push_back(std::move(ended));
+  return all;
 }
 
 WorkerSessions::Ended WorkerSessions::bury(WorkerInfo& worker, std::string_view what,
@@ -280,14 +283,22 @@ WorkerSessions::Ended WorkerSessions::bury(WorkerInfo& worker, std::string_view 
   return ended;
 }
 
-void WorkerSessions::settle(Ended&& ended, Step& step) {
-  if (ended.successor) begin(ended.successor->connection, std::move(ended.successor->info), step);
-  for (const auto& [client, id] : ended.waiting) {
-    PendingRequest* request = requests_.find(client, id);
-    if (request != nullptr && request->in_room) dispatcher_.place_waiting(*request, step);
+// Whoever comes in the place of one is there before it is judged what becomes of requests: none is
+// told that nobody is left who serves it while somebody registers.
+void WorkerSessions::settle(std::vector<Ended>&& all, Step& step) {
+  for (Ended& ended : all) {
+    if (ended.successor) begin(ended.successor->connection, std::move(ended.successor->info), step);
   }
-  dispatcher_.recheck(ended.names, step);
-  take_back(ended.names, step);
+  for (const Ended& ended : all) {
+    for (const auto& [client, id] : ended.waiting) {
+      PendingRequest* request = requests_.find(client, id);
+      if (request != nullptr && request->in_room) dispatcher_.place_waiting(*request, step);
+    }
+  }
+  for (const Ended& ended : all) {
+    dispatcher_.recheck(ended.names, step);
+    take_back(ended.names, step);
+  }
 }
 
 void WorkerSessions::take_back(const std::vector<std::string>& names, Step& step) {

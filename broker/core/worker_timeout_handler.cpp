@@ -57,7 +57,7 @@ bool WorkerTimeoutHandler::set_back(PendingRequest& request, std::string_view re
 void WorkerTimeoutHandler::move_away(WorkerInfo& worker, Step& step) {
   std::vector<PendingRequest*> movable;
   for (PendingRequest& request : worker.holds) {
-    if (dispatcher_.may_retry(request)) movable.push_back(&request);
+    if (dispatcher_.may_retry(request) && !request.is_late(step.now)) movable.push_back(&request);
   }
   for (PendingRequest* request : movable) {
     if (!dispatcher_.another_can_take(*request, step.now)) continue;

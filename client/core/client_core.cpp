@@ -197,7 +197,8 @@ void ClientCore::cancel_at_broker(ClientRequestId id, const Outstanding& entry, 
 void ClientCore::on(NotSent&& event, Time now, Actions&) {
   if (std::holds_alternative<ClientHeartbeat>(event.message)) return;  // the next one will do
   if (const auto* cancel = std::get_if<Cancel>(&event.message)) {
-    if (!connected_) return;  // the connection that it was for has been given up in the same step
+    // The Tick that it was sent at has given its connection up as well.
+    if (!connected_) return;
     if (cancels_.size() >= options_.outstanding_max) cancels_.pop_front();
     cancels_.push_back(cancel->id);
     return pause_sending(now);
