@@ -66,7 +66,7 @@ class WorkerSessions {
   };
   void tell_doubt(const WorkerStatusChecker::Due& due, Step& step);
   void on_register(WorkerConnection connection, WorkerDescription&& info, Step& step);
-  void begin(WorkerConnection connection, WorkerDescription&& info, Step& step);
+  WorkerInfo& begin(WorkerConnection connection, WorkerDescription&& info, Step& step);
   void resume(WorkerInfo& worker, WorkerConnection connection, WorkerDescription&& info,
               Step& step);
   void on_heartbeat(WorkerInfo& worker, WorkerHeartbeat&& heartbeat, Step& step);

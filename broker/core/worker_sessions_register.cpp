@@ -47,7 +47,7 @@ void WorkerSessions::on_register(WorkerConnection connection, WorkerDescription&
   WorkerInfo* named = workers_.find(std::string_view{info.worker});
   if (named == nullptr && workers_.removed(info.worker, info.instance))
     return dismiss(connection, ErrorCode::replaced, removed_by_operator, step);
-  if (named == nullptr) return begin(connection, std::move(info), step);
+  if (named == nullptr) return changed(begin(connection, std::move(info), step), step);
   if (info.instance == named->instance) {
     forget_contender(connection, {});
     return resume(*named, connection, std::move(info), step);
@@ -59,7 +59,9 @@ void WorkerSessions::on_register(WorkerConnection connection, WorkerDescription&
   contend(*named, connection, std::move(info), step);
 }
 
-void WorkerSessions::begin(WorkerConnection connection, WorkerDescription&& info, Step& step) {
+// Nothing is given to it yet: changed() sees to that.
+WorkerInfo& WorkerSessions::begin(WorkerConnection connection, WorkerDescription&& info,
+                                  Step& step) {
   WorkerInfo& worker = workers_.add(info, connection, step.now);
   ++counters_.registered;
   checker_.watch(worker, step.now);
@@ -71,6 +73,7 @@ void WorkerSessions::begin(WorkerConnection connection, WorkerDescription&& info
        false, step);
   step.out.push_back(SendToWorker{connection, Registered{terms()}});
   take_over(worker, std::move(info), worker.bindings, step);
+  return worker;
 }
 
 void WorkerSessions::resume(WorkerInfo& worker, WorkerConnection connection,
@@ -89,6 +92,7 @@ void WorkerSessions::resume(WorkerInfo& worker, WorkerConnection connection,
   if (const auto on = std::exchange(worker.drain_owed, std::nullopt))
     step.out.push_back(SendToWorker{connection, Drain{*on}});
   take_over(worker, std::move(info), worker.bindings, step);
+  changed(worker, step);
 }
 
 void WorkerSessions::on_status(WorkerInfo& worker, Status&& status, Step& step) {
@@ -104,6 +108,7 @@ void WorkerSessions::on_status(WorkerInfo& worker, Status&& status, Step& step) 
     return;
   }
   take_over(worker, std::move(status.info), probe.bindings, step);
+  changed(worker, step);
 }
 
 // By `active`, what the worker says it is working on (section 6, Resume; section 7, PROBE).
@@ -209,14 +214,13 @@ void WorkerSessions::run_contenders(std::vector<Ended>& ended, Step& step) {
 
 // ---- what it says of itself --------------------------------------------------------------------
 
-// What it says of itself, then what it works on, then what it may be given: slots are counted by
-// the new grant before any is filled.
+// What it says of itself, then what it works on; what it may be given comes after: slots are
+// counted by the new grant before any is filled.
 void WorkerSessions::take_over(WorkerInfo& worker, WorkerDescription&& info, std::uint64_t bindings,
                                Step& step) {
   const std::vector<BrokerId> active = std::move(info.active);
   take_in(worker, std::move(info), step);
   reconcile(worker, active, bindings, step);
-  changed(worker, step);
 }
 
 void WorkerSessions::take_in(WorkerInfo& worker, WorkerDescription&& info, Step& step) {
@@ -286,8 +290,10 @@ WorkerSessions::Ended WorkerSessions::bury(WorkerInfo& worker, std::string_view 
 // Whoever comes in the place of one is there before it is judged what becomes of requests: none is
 // told that nobody is left who serves it while somebody registers.
 void WorkerSessions::settle(std::vector<Ended>&& all, Step& step) {
+  std::vector<WorkerInfo*> begun;
   for (Ended& ended : all) {
-    if (ended.successor) begin(ended.successor->connection, std::move(ended.successor->info), step);
+    if (!ended.successor) continue;
+    begun.push_back(&begin(ended.successor->connection, std::move(ended.successor->info), step));
   }
   for (const Ended& ended : all) {
     for (const auto& [client, id] : ended.waiting) {
@@ -295,6 +301,8 @@ void WorkerSessions::settle(std::vector<Ended>&& all, Step& step) {
       if (request != nullptr && request->in_room) dispatcher_.place_waiting(*request, step);
     }
   }
+  for (WorkerInfo* worker : begun)
+    changed(*worker, step);
   for (const Ended& ended : all) {
     dispatcher_.recheck(ended.names, step);
     take_back(ended.names, step);
