@@ -160,6 +160,16 @@ void AgentProcess::perform(const FaultNote& note) {
   MUST(false, name() + " is told what it can't read: " + note.fault.what);
 }
 
+std::string AgentProcess::unfinished() const {
+  if (server_.jobs() > 0)
+    return "its model server works on " + std::to_string(server_.jobs()) + " requests";
+  if (agent_.jobs_in_hand() > 0) return "it has requests in hand that nobody works on";
+  for (const auto& given : given_)
+    for (const auto& [id, request] : given)
+      if (!request.ended) return "attempt " + std::to_string(id) + " has had no end";
+  return {};
+}
+
 // ---- its promise -------------------------------------------------------------------------------
 
 void AgentProcess::hear(SessionId session, const ToWorker& message) {
@@ -168,6 +178,9 @@ void AgentProcess::hear(SessionId session, const ToWorker& message) {
     MUST(fresh, name() + " is given one attempt twice");
   } else if (const auto* cancel = std::get_if<Cancel>(&message)) {
     given_[session.value].try_emplace(cancel->id.value, Request{.parts = 0, .ended = true});
+  } else if (std::holds_alternative<Dismiss>(message)) {
+    for (auto& [id, given] : given_[session.value])
+      given.ended = true;
   }
 }
 

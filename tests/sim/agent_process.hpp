@@ -27,8 +27,8 @@ class AgentProcess final : public Process {
   void reconfigure(const agent::AgentOptions& options);
   [[nodiscard]] ModelServer& server() { return server_; }
 
-  [[nodiscard]] std::size_t in_hand() const { return agent_.jobs_in_hand(); }
-  [[nodiscard]] std::size_t jobs() const { return server_.jobs(); }
+  // What it has not finished yet, in words; empty: nothing.
+  [[nodiscard]] std::string unfinished() const;
   [[nodiscard]] std::uint64_t slots() const { return *options_.slots; }
 
  private:

@@ -25,6 +25,7 @@ void BrokerChecker::before(const Event& event, Time now) {
   duplicate_due_.reset();
   cancel_due_.reset();
   cancels_due_.clear();
+  not_served_.clear();
   ticked_ = false;
   std::visit([&](const auto& e) { heard(e, now); }, event);
 }
@@ -45,6 +46,7 @@ void BrokerChecker::heard(const ClientSaid& event, Time now) {
                               options_.request_timeout_max);
     const Duration first = asked.first_timeout.value_or(options_.first_timeout);
     if (first > Duration{}) owed.first_due = now + first;
+    owed.idle = asked.idle_timeout.value_or(options_.idle_timeout);
     ask({event.from, request->id.value}, std::move(owed));
   } else if (const auto* query = std::get_if<Query>(&event.message)) {
     Owed owed{.query = true, .model = query->name};
@@ -71,11 +73,12 @@ void BrokerChecker::heard(const ClientUnreachable& event, Time) {
   }
 }
 
-void BrokerChecker::heard(const WorkerSaid& event, Time) {
-  word_of(event.from, event.message);
+void BrokerChecker::heard(const WorkerSaid& event, Time now) {
+  if (Session* const session = session_at(event.from)) session->heard = now;
+  word_of(event.from, event.message, now);
 }
 
-void BrokerChecker::word_of(WorkerConnection from, const FromWorker& message) {
+void BrokerChecker::word_of(WorkerConnection from, const FromWorker& message, Time now) {
   if (const auto* registration = std::get_if<Register>(&message)) {
     asked_[from] = registration->info;
     return;
@@ -96,23 +99,31 @@ void BrokerChecker::word_of(WorkerConnection from, const FromWorker& message) {
     attempt(chunk->id, Cause::Kind::chunk, chunk->seq);
   } else if (const auto* final = std::get_if<Final>(&message)) {
     attempt(final->id, Cause::Kind::final, final->seq);
+    if (cause_->had_it) session->failures = 0;
     free(*session, cause_->attempt);
   } else if (const auto* error = std::get_if<Error>(&message)) {
     attempt(error->id, Cause::Kind::error, 0);
-    if (error->meta.duplicate || !cause_->had_it) return;
-    const Held held = session->holds.at(cause_->attempt);
-    const bool given_back =
-        error->code == ErrorCode::refused || error->code == ErrorCode::server_gone;
-    if (error->code == ErrorCode::server_gone) session->said.state = WorkerState::unhealthy;
-    free(*session, cause_->attempt);
-    if (!given_back || !held.owed) return;
-    Owed& owed = owed_.at(*held.owed);
-    if (error->code == ErrorCode::server_gone) {
-      lose(held, session->name);
-    } else if (owed.parts == 0) {
-      owed.attempt.reset();
-      owed.avoided.insert(session->name);
-    }
+    if (cause_->had_it && !error->meta.duplicate) error_of(*session, *error, now);
+  }
+}
+
+// An ERROR that ends an attempt, and frees its slot.
+void BrokerChecker::error_of(Session& session, const Error& error, Time now) {
+  const Held held = session.holds.at(cause_->attempt);
+  const bool refused = error.code == ErrorCode::refused;
+  const bool gone = error.code == ErrorCode::server_gone;
+  if (error.code == ErrorCode::worker_failed && error.meta.status.value_or(0) >= 500)
+    ++session.failures;
+  if (gone && session.said.state == WorkerState::ready) session.said.state = WorkerState::unhealthy;
+  free(session, cause_->attempt);
+  if (!held.owed) return;
+  Owed& owed = owed_.at(*held.owed);
+  if (gone) {
+    lose(held);
+  } else if (refused && owed.parts == 0) {
+    owed.attempt.reset();
+    owed.avoids[session.name] = now + options_.heartbeat_interval;
+    owed.given_back = true;
   }
 }
 
@@ -126,8 +137,9 @@ void BrokerChecker::status(Session& session, const Status& message) {
     if (&known == &session) reconcile(session, at, message.info.active, sent_before);
 }
 
-void BrokerChecker::heard(const WorkerFault& event, Time) {
+void BrokerChecker::heard(const WorkerFault& event, Time now) {
   Session* const session = session_at(event.from);
+  if (session != nullptr) session->heard = now;
   const Fault& fault = event.fault;
   if (session == nullptr || !fault.id) return;
   const BrokerId attempt{fault.id->value};
@@ -135,7 +147,7 @@ void BrokerChecker::heard(const WorkerFault& event, Time) {
   if (fault.type == final_type || fault.type == error_type) free(*session, attempt);
 }
 
-void BrokerChecker::heard(const WorkerUnreachable& event, Time) {
+void BrokerChecker::heard(const WorkerUnreachable& event, Time now) {
   if (Session* const session = session_at(event.worker)) session->broken = true;
   if (!event.undelivered) return;
   Held* const held = held_by(*event.undelivered);
@@ -144,7 +156,8 @@ void BrokerChecker::heard(const WorkerUnreachable& event, Time) {
   if (held->owed) {
     Owed& owed = owed_.at(*held->owed);
     owed.attempt.reset();
-    owed.avoided.insert(session.name);
+    owed.avoids[session.name] = now + options_.heartbeat_interval;
+    owed.given_back = true;
   }
   session.holds.erase(*event.undelivered);
 }
@@ -156,6 +169,8 @@ void BrokerChecker::heard(const Tick&, Time) {
 void BrokerChecker::heard(const Reconfigured& event, Time) {
   options_ = event.options;
   retries_max_ = std::max(retries_max_, options_.retries);
+  retries_min_ = std::min(retries_min_, options_.retries);
+  depth_max_ = std::max(depth_max_, options_.queue_depth_max);
 }
 
 void BrokerChecker::heard(const Stop& event, Time now) {
@@ -191,7 +206,7 @@ BrokerChecker::Held* BrokerChecker::held_by(BrokerId attempt) {
 }
 
 // The connection has a session now: a new one, or one that goes on (section 6).
-void BrokerChecker::registered(WorkerConnection connection) {
+void BrokerChecker::registered(WorkerConnection connection, Time now) {
   const auto asked = asked_.find(connection);
   MUST(asked != asked_.end(), "REGISTERED without a REGISTER");
   const WorkerDescription& info = asked->second;
@@ -201,6 +216,7 @@ void BrokerChecker::registered(WorkerConnection connection) {
     Session& fresh = sessions_[connection];
     fresh.name = info.worker;
     fresh.said = info;
+    fresh.heard = now;
     reconcile(fresh, connection, info.active, order_);
     return;
   }
@@ -214,6 +230,7 @@ void BrokerChecker::registered(WorkerConnection connection) {
   }
   Session& session = sessions_.at(connection);
   session.said = info;
+  session.heard = now;
   session.broken = false;
   if (!goes_on) return;  // it only updates
   session.probe.reset();
@@ -230,7 +247,7 @@ void BrokerChecker::reconcile(Session& session, WorkerConnection at,
     if (entry->second.order > sent_before || named.contains(entry->first)) continue;
     const Held held = entry->second;
     session.holds.erase(entry);
-    lose(held, session.name);
+    lose(held);
   }
   for (const BrokerId id : named)
     if (held_by(id) == nullptr) session.holds[id] = {.at = at};
@@ -240,7 +257,10 @@ void BrokerChecker::end_session(Sessions::iterator session) {
   const Session ended = std::move(session->second);
   sessions_.erase(session);
   for (const auto& [attempt, held] : ended.holds)
-    lose(held, ended.name);
+    lose(held);
+  // Another that comes under this name is another worker.
+  for (auto& [key, owed] : owed_)
+    owed.avoids.erase(ended.name);
 }
 
 void BrokerChecker::free(Session& session, BrokerId attempt) {
@@ -248,11 +268,10 @@ void BrokerChecker::free(Session& session, BrokerId attempt) {
 }
 
 // Its worker does not have it any more, and has not answered.
-void BrokerChecker::lose(const Held& held, const std::string& worker) {
+void BrokerChecker::lose(const Held& held) {
   if (!held.owed) return;
   Owed& owed = owed_.at(*held.owed);
   owed.attempt.reset();
-  owed.avoided.insert(worker);
   ++owed.losses;
 }
 

@@ -2,7 +2,8 @@
 
 // BrokerChecker: holds one life of a broker to its promise, from what it hears and what it does
 // alone. It keeps a table of its own, made from docs/protocol.md and not from the broker's code:
-// who is owed an answer, who has which slot, what each worker has said of itself. After every step
+// who is owed an answer, who has which slot, what each worker has said of itself. Of the broker's
+// own notes it takes only that a session has ended. After every step
 // it judges each action by that:
 //
 // - every REQUEST and QUERY gets one answer and no more, in time; nothing is sent after it;
@@ -23,6 +24,7 @@
 #include "broker/core/action.hpp"
 #include "broker/core/event.hpp"
 #include "broker/core/options.hpp"
+#include "protocol/codec.hpp"
 #include "tests/sim/content.hpp"
 
 namespace muster::sim {
@@ -35,8 +37,9 @@ class BrokerChecker {
   void before(const broker::Event& event, Time now);
   // What it has done upon that.
   void after(const std::vector<broker::Action>& actions, std::size_t from, Time now);
-  // What it says of itself: the answer to `stats`.
+  // What it says of itself: the answers to `stats` and `workers`.
   void compare(const Value& stats) const;
+  void compare_workers(const Value& workers) const;
 
   [[nodiscard]] std::size_t owed() const { return owed_.size(); }
   // What is still owed, and where it is, in sentences.
@@ -54,12 +57,16 @@ class BrokerChecker {
     bool retry = true;
     Time due{};
     Time first_due = time_never;  // of the first part
+    Duration idle{};              // between parts; 0: any
+    Time idle_due = time_never;
     std::uint64_t parts = 0;
     std::optional<BrokerId> attempt{};
     std::uint64_t losses = 0;
-    std::set<std::string> avoided{};  // workers that refused it, or lost it
+    bool given_back = false;  // once: it was refused, or could not be delivered
+    std::map<std::string, Time>
+        avoids{};  // workers that refused it, and until when it is not theirs
     [[nodiscard]] bool is_late(Time now) const {
-      return now >= due || (parts == 0 && now >= first_due);
+      return now >= due || now >= (parts == 0 ? first_due : idle_due);
     }
   };
   struct Held {
@@ -72,6 +79,8 @@ class BrokerChecker {
     std::string name;
     WorkerDescription said;
     bool broken = false;
+    Time heard{};                // when it said something last
+    std::uint64_t failures = 0;  // of its model server, in a row
     std::map<BrokerId, Held> holds{};
     std::optional<std::pair<std::uint64_t, std::uint64_t>> probe{};  // nonce, and sent before it
     [[nodiscard]] bool serves(const std::string& model) const;
@@ -97,7 +106,8 @@ class BrokerChecker {
   void heard(const broker::Reconfigured& event, Time now);
   void heard(const broker::Stop& event, Time now);
   void ask(Key key, Owed&& owed);
-  void word_of(WorkerConnection from, const FromWorker& message);
+  void word_of(WorkerConnection from, const FromWorker& message, Time now);
+  void error_of(Session& session, const Error& error, Time now);
   void status(Session& session, const Status& message);
 
   void judge(const broker::SendToClient& action, Time now);
@@ -109,22 +119,27 @@ class BrokerChecker {
   void judge(const broker::RequestNote&, Time) {}
   void judge(const broker::FaultNote&, Time) {}
   void judge_choice(const Owed& owed, const Session& session) const;
-  void judge_again(Owed& owed, const Session& session);
+  void judge_again(Owed& owed, const Session& session, Time now);
+  void judge_error(const Key& key, const Error& error, Time now);
+  void judge_header(const broker::RelayToClient& action);
   void judge_step(Time now);
   void judge_waiting(Time now) const;
+  void judge_depths() const;
 
-  void registered(WorkerConnection connection);
+  void registered(WorkerConnection connection, Time now);
   void reconcile(Session& session, WorkerConnection at, const std::vector<BrokerId>& active,
                  std::uint64_t sent_before);
   void end_session(Sessions::iterator session);
   void end(const Key& key);
   void free(Session& session, BrokerId attempt);
-  void lose(const Held& held, const std::string& worker);
+  void lose(const Held& held);
   [[nodiscard]] Session* session_at(WorkerConnection connection);
   [[nodiscard]] Held* held_by(BrokerId attempt);
 
   broker::ControllerOptions options_;
-  std::uint64_t retries_max_ = options_.retries;
+  std::uint64_t retries_max_ = options_.retries;  // since its start: a new one holds from then on
+  std::uint64_t retries_min_ = options_.retries;
+  Decoder reader_{WireLimits{}};
   std::map<Key, Owed> owed_;
   Sessions sessions_;
   std::map<WorkerConnection, WorkerDescription> asked_;  // of the last REGISTER
@@ -132,10 +147,12 @@ class BrokerChecker {
   std::optional<Key> duplicate_due_;
   std::optional<Key> cancel_due_;
   std::vector<BrokerId> cancels_due_;  // attempts whose end in this step wants a CANCEL
+  std::vector<Owed> not_served_;       // what was answered NO_WORKER in this step
   std::uint64_t last_attempt_ = 0;
   std::uint64_t order_ = 0;
   bool ticked_ = false;
   Time stopped_by_ = time_never;
+  std::uint64_t depth_max_ = options_.queue_depth_max;  // the largest since its start
 };
 
 }  // namespace muster::sim

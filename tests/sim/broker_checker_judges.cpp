@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <type_traits>
 #include <variant>
 
 #include "tests/sim/broker_checker.hpp"
@@ -25,7 +26,7 @@ void BrokerChecker::after(const std::vector<Action>& actions, std::size_t from, 
   judge_step(now);
 }
 
-void BrokerChecker::judge(const SendToClient& action, Time) {
+void BrokerChecker::judge(const SendToClient& action, Time now) {
   const auto* error = std::get_if<Error>(&action.message);
   const auto* answer = std::get_if<Answer>(&action.message);
   if (error == nullptr && answer == nullptr) return;
@@ -38,11 +39,65 @@ void BrokerChecker::judge(const SendToClient& action, Time) {
   const auto owed = owed_.find(key);
   MUST(owed != owed_.end(), "a second answer to " + named(key));
   MUST(error != nullptr || owed->second.query, "an ANSWER to " + named(key));
+  if (error != nullptr && !owed->second.query) judge_error(key, *error, now);
   if (cancel_due_ == key) cancel_due_.reset();
   end(key);
 }
 
-void BrokerChecker::judge(const RelayToClient& action, Time) {
+// Whether what a client is told by the broker itself is so.
+void BrokerChecker::judge_error(const Key& key, const Error& error, Time now) {
+  const Owed& owed = owed_.at(key);
+  const std::string who = named(key) + " is told " + std::string{error_name(error.code)} + ", ";
+  switch (error.code) {
+    case ErrorCode::worker_timeout:
+      MUST(owed.is_late(now), who + "and has time left");
+      break;
+    case ErrorCode::cancelled:
+      MUST(cancel_due_ == key || error.meta.reason == "expired", who + "and nobody wants it");
+      break;
+    case ErrorCode::shutting_down:
+      MUST(stopped_by_ != time_never, who + "and its broker does not stop");
+      break;
+    case ErrorCode::worker_lost:
+      MUST(owed.parts > 0 || !owed.retry || owed.losses > retries_min_ ||
+               error.meta.reason == "stream_broken",
+           who + "and could be given to another");
+      break;
+    case ErrorCode::no_worker:
+      not_served_.push_back(owed);
+      break;
+    case ErrorCode::overloaded:
+    case ErrorCode::rate_limited:
+    case ErrorCode::bad_request:
+      MUST(!owed.attempt && owed.losses == 0, who + "and was taken in already");
+      break;
+    default:
+      MUST(false, who + "which no broker says of itself");
+  }
+}
+
+// The header says what the worker's said, under the client's id.
+void BrokerChecker::judge_header(const RelayToClient& action) {
+  auto header = reader_.to_client(action.header, action.payload);
+  MUST(header, "what is passed on can't be read");
+  const auto fits = [&](const auto& message) {
+    using Message = std::decay_t<decltype(message)>;
+    if constexpr (std::is_same_v<Message, Chunk>) {
+      return cause_->kind == Cause::Kind::chunk && message.id.value == action.id.value &&
+             message.seq == cause_->seq;
+    } else if constexpr (std::is_same_v<Message, Final>) {
+      return cause_->kind == Cause::Kind::final && message.id.value == action.id.value &&
+             message.seq == cause_->seq;
+    } else if constexpr (std::is_same_v<Message, Error>) {
+      return cause_->kind == Cause::Kind::error && message.id.value == action.id.value &&
+             message.code != ErrorCode::refused && message.code != ErrorCode::server_gone;
+    }
+    return false;
+  };
+  MUST(std::visit(fits, header->message), "a header is passed on that is not what was said");
+}
+
+void BrokerChecker::judge(const RelayToClient& action, Time now) {
   const Key key{action.to, action.id.value};
   const auto found = owed_.find(key);
   MUST(found != owed_.end(), "something for " + named(key) + " after its end");
@@ -52,6 +107,7 @@ void BrokerChecker::judge(const RelayToClient& action, Time) {
   MUST(session != nullptr, named(key) + " is answered by who is not registered");
   MUST(cause_->had_it && owed.attempt == cause_->attempt,
        named(key) + " is answered by " + session->name + ", which does not have it");
+  judge_header(action);
   const std::string body = action.payload.joined();
   const std::string part = part_of(owed.nonce, owed.parts, session->name);
   const std::string rest = end_of(owed.nonce, owed.parts, session->name);
@@ -61,6 +117,7 @@ void BrokerChecker::judge(const RelayToClient& action, Time) {
       MUST(cause_->seq == owed.parts, named(key) + " gets a part out of its turn");
       MUST(body == part, named(key) + " gets \"" + body + "\" in the place of \"" + part + "\"");
       ++owed.parts;
+      if (owed.idle > Duration{}) owed.idle_due = now + owed.idle;
       return;
     case Cause::Kind::final:
       MUST(cause_->seq == owed.parts, named(key) + " ends after another number of parts");
@@ -72,9 +129,9 @@ void BrokerChecker::judge(const RelayToClient& action, Time) {
   end(key);
 }
 
-void BrokerChecker::judge(const SendToWorker& action, Time) {
+void BrokerChecker::judge(const SendToWorker& action, Time now) {
   Session* const session = session_at(action.to);
-  if (std::holds_alternative<Registered>(action.message)) return registered(action.to);
+  if (std::holds_alternative<Registered>(action.message)) return registered(action.to, now);
   if (session == nullptr) return;
   if (const auto* cancel = std::get_if<Cancel>(&action.message)) {
     const BrokerId attempt{cancel->id.value};
@@ -103,7 +160,7 @@ void BrokerChecker::judge(const RelayToWorker& action, Time now) {
   last_attempt_ = action.id.value;
   MUST(!owed.is_late(now), named(found->first) + " is given to a worker when its time is over");
   judge_choice(owed, *session);
-  judge_again(owed, *session);
+  judge_again(owed, *session, now);
   session->holds[action.id] = {.at = action.to, .owed = found->first, .order = ++order_};
   owed.attempt = action.id;
 }
@@ -121,7 +178,7 @@ void BrokerChecker::judge_choice(const Owed& owed, const Session& session) const
 }
 
 // Whether it may be given to a worker again (sections 4, 5 and 7).
-void BrokerChecker::judge_again(Owed& owed, const Session& session) {
+void BrokerChecker::judge_again(Owed& owed, const Session& session, Time now) {
   MUST(owed.parts == 0, "a request is given to " + session.name + " after its first part");
   if (owed.attempt) {  // its worker's connection is broken, and it moves
     const Held* const before = held_by(*owed.attempt);
@@ -131,16 +188,22 @@ void BrokerChecker::judge_again(Owed& owed, const Session& session) {
     ++owed.losses;
     sessions_.at(before->at).holds.erase(*owed.attempt);
   }
+  const auto refused = owed.avoids.find(session.name);
+  MUST(refused == owed.avoids.end() || refused->second <= now,
+       session.name + " is given what it refused within an interval");
   MUST(owed.losses == 0 || owed.retry, "a request is given away again against its `retry`");
   MUST(owed.losses <= retries_max_, "a request is given away more often than `retries` allows");
 }
 
-void BrokerChecker::judge(const WorkerNote& note, Time) {
+void BrokerChecker::judge(const WorkerNote& note, Time now) {
   static constexpr std::array ends{"expired", "deregistered", "dismissed", "replaced"};
   if (std::ranges::find(ends, note.what) == ends.end()) return;
   const auto session = std::ranges::find_if(
       sessions_, [&](const auto& entry) { return entry.second.name == note.worker; });
-  if (session != sessions_.end()) end_session(session);
+  if (session == sessions_.end()) return;
+  MUST(note.what != "expired" || now - session->second.heard >= options_.expiry(),
+       session->second.name + " is taken for dead too soon");
+  end_session(session);
 }
 
 // ---- the whole step ----------------------------------------------------------------------------
@@ -168,20 +231,52 @@ void BrokerChecker::judge_step(Time now) {
     }
   }
   judge_waiting(now);
+  judge_depths();
 }
 
+// What can be given to somebody does not wait, nor is it told that there is nobody.
 void BrokerChecker::judge_waiting(Time now) const {
-  if (options_.ejection_failures > 0) return;  // who is put aside can't be told from outside
+  const auto can_take = [&](const Session& session, const Owed& owed) {
+    // Who was put aside for its failures can't be told from outside.
+    const bool aside =
+        options_.ejection_failures > 0 && session.failures >= options_.ejection_failures;
+    return !session.broken && !aside && session.said.state == WorkerState::ready &&
+           session.serves(owed.model) && session.fits(owed.require) &&
+           session.holds.size() < session.said.slots;
+  };
   for (const auto& [key, owed] : owed_) {
     if (owed.query || owed.attempt || owed.is_late(now)) continue;
     for (const auto& [at, session] : sessions_) {
-      const bool fits = !session.broken && session.said.state == WorkerState::ready &&
-                        session.serves(owed.model) && session.fits(owed.require) &&
-                        session.holds.size() < session.said.slots &&
-                        !owed.avoided.contains(session.name);
-      MUST(!fits, named(key) + " waits while " + session.name + " has a free slot");
+      const auto refused = owed.avoids.find(session.name);
+      const bool avoided = refused != owed.avoids.end() && (now < refused->second || !ticked_);
+      MUST(avoided || !can_take(session, owed),
+           named(key) + " waits while " + session.name + " has a free slot");
     }
   }
+  for (const Owed& owed : not_served_) {
+    for (const auto& [at, session] : sessions_) {
+      MUST(session.broken || session.said.state != WorkerState::ready ||
+               !session.serves(owed.model) || !session.fits(owed.require),
+           "NO_WORKER is said of " + owed.model + ", and " + session.name + " serves it");
+    }
+  }
+}
+
+// Queues and clients keep to their bounds, but for what is placed again.
+void BrokerChecker::judge_depths() const {
+  std::map<std::string, std::uint64_t> depths;
+  std::map<ClientConnection, std::uint64_t> outstanding;
+  for (const auto& [key, owed] : owed_) {
+    if (owed.query) continue;
+    ++outstanding[key.first];
+    const bool again = owed.losses > 0 || owed.given_back;
+    if (!owed.attempt && !again) ++depths[owed.model];
+  }
+  for (const auto& [model, depth] : depths)
+    MUST(depth <= depth_max_, std::to_string(depth) + " requests wait for " + model);
+  for (const auto& [client, count] : outstanding)
+    MUST(count <= options_.outstanding_per_client_max,
+         "client " + std::to_string(client.value) + " has more outstanding than it may");
 }
 
 void BrokerChecker::compare(const Value& stats) const {
@@ -201,6 +296,25 @@ void BrokerChecker::compare(const Value& stats) const {
                                       " that wait; there are " + std::to_string(waiting));
   MUST(told("held_bytes") <= options_.held_bytes_max,
        "more is held than limits.held_bytes_max allows");
+}
+
+void BrokerChecker::compare_workers(const Value& workers) const {
+  std::size_t live = 0;
+  for (const Value& row : *workers.find("workers")->array()) {
+    if (row.find("gone") != nullptr) continue;
+    ++live;
+    const std::string name{row.find("worker")->string_or("")};
+    const auto session = std::ranges::find_if(
+        sessions_, [&](const auto& entry) { return entry.second.name == name; });
+    MUST(session != sessions_.end(), "workers tells of " + name + ", which is not registered");
+    const Session& known = session->second;
+    MUST(row.find("in_flight")->uint_or(~0ull) == known.holds.size() &&
+             row.find("slots")->uint_or(~0ull) == known.said.slots &&
+             row.find("state")->string_or("") == state_name(known.said.state) &&
+             row.find("broken")->bool_or(!known.broken) == known.broken,
+         "workers tells of " + name + " what is not so");
+  }
+  MUST(live == sessions_.size(), "workers leaves somebody out");
 }
 
 }  // namespace muster::sim

@@ -155,11 +155,15 @@ Value BrokerProcess::ask(const std::string& query) {
     const auto* send = std::get_if<SendToClient>(&action);
     const auto* answer = send != nullptr ? std::get_if<Answer>(&send->message) : nullptr;
     if (answer == nullptr) continue;
-    if (query == "stats") checker_.compare(answer->result);
     return answer->result;
   }
   MUST(false, "no answer to " + query);
   return {};
+}
+
+void BrokerProcess::compare() {
+  checker_.compare(ask("stats"));
+  checker_.compare_workers(ask("workers"));
 }
 
 // ---- events and actions ------------------------------------------------------------------------

@@ -31,8 +31,11 @@ class BrokerProcess final : public Process {
   void reconfigure(const broker::ControllerOptions& options);
 
   [[nodiscard]] const BrokerChecker& checker() const { return checker_; }
-  // What it answers to a query of an operator's. Compared with the checker's tables on the way.
+  // What it answers to a query of an operator's.
   [[nodiscard]] Value ask(const std::string& query);
+  // Holds what it tells of its tables to the checker's.
+  void compare();
+  [[nodiscard]] bool has_kept() const { return !outbox_.empty(); }
 
  private:
   struct Kept {  // for a client that takes too little

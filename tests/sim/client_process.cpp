@@ -50,11 +50,8 @@ void ClientProcess::read() {
     }
     auto decoded = decoder_.to_client(incoming->header, incoming->payload);
     say([&] { return "<- " + (decoded ? describe(decoded->message) : describe(decoded.error())); });
-    if (decoded) {
-      step(BrokerSaid{std::move(decoded->message), std::move(incoming->payload)});
-    } else {
-      step(BrokerFault{std::move(decoded.error())});
-    }
+    MUST(decoded, name() + " is told what it can't read: " + decoded.error().what);
+    step(BrokerSaid{std::move(decoded->message), std::move(incoming->payload)});
   }
 }
 
@@ -117,7 +114,9 @@ void ClientProcess::ask(Request&& request, Duration timeout, bool plain) {
 void ClientProcess::order(const std::string& query, Value args) {
   say("asks the broker to " + query);
   const Duration timeout = plan_.client.heartbeat_interval * 3;
-  step(AskBroker{ClientRequestId{next_id_++}, query, timeout, std::move(args)});
+  const ClientRequestId id{next_id_++};
+  asked_.insert(id);
+  step(AskBroker{id, query, timeout, std::move(args)});
 }
 
 // ---- events and actions ------------------------------------------------------------------------
@@ -176,6 +175,10 @@ void ClientProcess::perform(RequestEnded& action) {
     throw Violation{Broken::liveness, name() + " asks when all is well again, and is told: " +
                                           action.conclusion.message};
   }
+}
+
+void ClientProcess::perform(QueryEnded& action) {
+  MUST(asked_.erase(action.id) == 1, name() + " is answered a query twice");
 }
 
 }  // namespace muster::sim

@@ -4,6 +4,7 @@
 // who wants answers.
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,10 @@ class ClientProcess final : public Process {
   // From now on nothing but what it is told.
   void calm() { asks_at_ = time_never; }
 
-  [[nodiscard]] std::size_t outstanding() const { return core_.outstanding(); }
+  // Whether nothing is outstanding, kept, or still to be said.
+  [[nodiscard]] bool at_rest() const {
+    return core_.idle() && core_.kept_bytes() == 0 && wanted_.empty() && asked_.empty();
+  }
 
  private:
   [[nodiscard]] Time wake() const override;
@@ -41,7 +45,7 @@ class ClientProcess final : public Process {
   void perform(client::PartArrived& action);
   void perform(client::SendsAgain& action);
   void perform(client::RequestEnded& action);
-  void perform(client::QueryEnded&) {}
+  void perform(client::QueryEnded& action);
 
   const Plan& plan_;
   const RouterId frontend_;
@@ -55,6 +59,7 @@ class ClientProcess final : public Process {
     bool plain = false;
   };
   std::map<ClientRequestId, Wanted> wanted_;
+  std::set<ClientRequestId> asked_;  // queries
   std::uint64_t next_id_ = 1;
   std::size_t plain_ = 0;  // that must be answered and are not yet
   Time asks_at_;

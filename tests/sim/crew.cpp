@@ -21,6 +21,8 @@ namespace {
 
 constexpr std::size_t crew_max = 1024;
 constexpr std::size_t trace_lines_shown = 40;
+// A world takes some milliseconds; one that takes so long does not end.
+constexpr unsigned seed_seconds_max = 120;
 constexpr auto progress_interval = std::chrono::seconds{10};
 
 using Clock = std::chrono::steady_clock;
@@ -69,6 +71,7 @@ Ended run_world(Simulation& world, std::uint64_t seed, std::FILE* told) {
     const std::uint64_t seed = shared.next.fetch_add(1);
     if (seed >= shared.end.load()) _exit(0);
     shared.seed[place] = seed;
+    alarm(seed_seconds_max);
     Simulation world({.seed = seed, .lossy = lossy}, {});
     const Ended how = run_world(world, seed, nowhere);
     if (how != Ended::well) _exit(static_cast<int>(how));
@@ -77,24 +80,40 @@ Ended run_world(Simulation& world, std::uint64_t seed, std::FILE* told) {
     shared.faults += counts.faults;
     shared.answered += counts.answered;
     shared.otherwise += counts.ended_otherwise;
-    shared.seconds += static_cast<std::uint64_t>(counts.time.count() / 1'000'000);
+    shared.seconds +=
+        static_cast<std::uint64_t>(counts.time.time_since_epoch().count() / 1'000'000);
     ++shared.done;
   }
+}
+
+// What a process that ran a seed has told by its end: anything that is not said so is a crash.
+Ended ended_by(int status) {
+  if (!WIFEXITED(status)) return Ended::crashed;
+  const Ended how{WEXITSTATUS(status)};
+  return how == Ended::well || how == Ended::unsafe || how == Ended::not_live ? how
+                                                                              : Ended::crashed;
 }
 
 // A seed that has failed once more, for its trace: the last lines of it, and what was broken.
 void show_failure(std::uint64_t seed, Ended how, const CommandLine& line,
                   const std::string& program) {
   std::FILE* const trace = std::tmpfile();
+  if (trace == nullptr) {
+    std::perror("sim: no file for a trace");
+    return;
+  }
   std::fflush(stdout);
   const pid_t child = fork();
   if (child == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(fileno(trace), STDERR_FILENO);
     setvbuf(trace, nullptr, _IOLBF, 1 << 16);
+    alarm(seed_seconds_max);
     _exit(static_cast<int>(run_seed(seed, line.lossy, trace)));
   }
-  waitpid(child, nullptr, 0);
+  int status = 0;
+  waitpid(child, &status, 0);
+  const Ended again = ended_by(status);
   std::rewind(trace);
   std::deque<std::string> last;
   std::string broken;  // what was, in a sentence
@@ -110,6 +129,7 @@ void show_failure(std::uint64_t seed, Ended how, const CommandLine& line,
   std::fclose(trace);
   std::printf("\nseed %llu: %s\n%sThe end of its trace:\n", static_cast<unsigned long long>(seed),
               ended_name(how), broken.c_str());
+  if (again != how) std::printf("Run by itself it ends otherwise: %s\n", ended_name(again));
   for (const std::string& said : last)
     std::printf("%s", said.c_str());
   std::printf("to see all of it:  %s --seed %llu%s --trace\n\n", program.c_str(),
@@ -188,8 +208,8 @@ Ended run_all(const CommandLine& line, const std::string& program) {
       continue;
     }
     const std::size_t place = crew.extract(ended).mapped();
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
-    const Ended how = WIFEXITED(status) ? Ended{WEXITSTATUS(status)} : Ended::crashed;
+    const Ended how = ended_by(status);
+    if (how == Ended::well) continue;
     show_failure(shared.seed[place], how, line, program);
     if (worst == Ended::well) worst = how;
     if (!line.keep_going) shared.end = 0;

@@ -1,7 +1,7 @@
 #pragma once
 
-// Every choice of a simulation is drawn from its seed, through these. A component forks a generator
-// of its own, so that one that draws once more does not change what all the others do.
+// Every choice of a simulation is drawn from its seed, through these. The network, each process and
+// the faults that happen draw from generators of their own.
 
 #include <cstddef>
 #include <cstdint>

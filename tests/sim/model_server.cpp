@@ -41,6 +41,15 @@ void ModelServer::be(Mood mood, Time now) {
     job.next = std::min(job.next, now + draw_.between(Duration{0}, interval_ / 4));
 }
 
+void ModelServer::calm(const Work& work, Time now) {
+  work_ = work;
+  for (auto& [id, job] : jobs_) {
+    job.parts = std::min(job.parts, job.done + work.parts_max);
+    job.gap = std::min(job.gap, work.longest);
+    job.next = std::min(job.next, now + job.gap);
+  }
+}
+
 Time ModelServer::next() const {
   Time next = look_at_;
   if (mood_ == Mood::hung) return next;

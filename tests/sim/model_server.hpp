@@ -30,7 +30,8 @@ class ModelServer {
   void start(agent::StartJob&& job, Time now);
   void stop(agent::JobId job);
   void be(Mood mood, Time now);
-  void work(const Work& work) { work_ = work; }
+  // What is asked from now on takes so long; what it works on ends soon.
+  void calm(const Work& work, Time now);
 
   // When it has something to tell.
   [[nodiscard]] Time next() const;

@@ -15,9 +15,21 @@ RouterId Network::bind(HostId host, std::size_t high_water) {
   return id;
 }
 
-void Network::bind_again(HostId host) {
+void Network::come_back(HostId host, Time now) {
+  down_[host] = false;
   for (auto& [id, router] : routers_)
     if (router.host == host) router.bound = true;
+  const auto told = [&](Pipe& pipe) {
+    if (!pipe.closed) return;
+    Item& closed = pipe.items.back();
+    const Time before = pipe.items.size() > 1 ? pipe.items[pipe.items.size() - 2].at : now;
+    closed.at = std::min(closed.at, std::max(before, now + options_.latency_max));
+    pipe.last = closed.at;
+  };
+  for (auto& [id, connection] : connections_) {
+    if (connection.router_host == host && !connection.at_router) told(connection.down);
+    if (connection.dealer_host == host && !connection.at_dealer) told(connection.up);
+  }
 }
 
 DealerId Network::open(HostId host, RouterId to, Time now) {
@@ -179,7 +191,6 @@ Time Network::arrival(const Path& path, Time now) {
 void Network::push(Pipe& pipe, HostId from, HostId to, Item item, Time now) {
   if (pipe.closed) return;  // into the void
   if (item.kind == Kind::message && options_.lossy > 0 && draw_.chance(options_.lossy)) {
-    ++lost_;
     return;
   }
   item.at = pipe.last = std::max(pipe.last, arrival(paths_[{from, to}], now));
@@ -193,7 +204,6 @@ void Network::sever(Pipe& pipe, HostId from, HostId to, Duration silent, Time no
   while (arrived < pipe.items.size() && pipe.items[arrived].at <= now)
     ++arrived;
   const std::size_t kept = draw_.from_to(arrived, pipe.items.size());
-  lost_ += pipe.items.size() - kept;
   while (pipe.items.size() > kept)
     pipe.items.pop_back();
   pipe.last = pipe.items.empty() ? now : std::max(now, pipe.items.back().at);
@@ -212,7 +222,6 @@ void Network::let_go_at_dealer(Dealer& dealer, Duration silent, Time now) {
   const auto found = connections_.find(*std::exchange(dealer.connection, std::nullopt));
   Connection& connection = found->second;
   connection.at_dealer = false;
-  lost_ += connection.down.items.size();
   sever(connection.up, connection.dealer_host, connection.router_host, silent, now);
   tidy(found);
 }

@@ -58,8 +58,9 @@ class Network {
 
   // ---- sockets ----
   RouterId bind(HostId host, std::size_t high_water);
-  // All ROUTERs of a host that was killed, where they were.
-  void bind_again(HostId host);
+  // The host runs again: its ROUTERs are where they were, and who still holds a connection to what
+  // ran there is told that it is gone.
+  void come_back(HostId host, Time now);
   // The DEALER dials at once, and again whenever it has no connection.
   DealerId open(HostId host, RouterId to, Time now);
   // With all that it still holds (linger 0).
@@ -92,8 +93,6 @@ class Network {
   void slow(HostId from, HostId to, Duration latency, Time until);
   // From now on nothing is cut, slow or lossy; what is on its way arrives within `within`.
   void heal(Duration within, Time now);
-
-  [[nodiscard]] std::uint64_t lost() const { return lost_; }
 
  private:
   enum class Kind : std::uint8_t { message, opened, closed };
@@ -156,7 +155,6 @@ class Network {
   std::map<std::pair<HostId, HostId>, Path> paths_;
   std::map<HostId, bool> down_;
   std::uint32_t next_id_ = 1;
-  std::uint64_t lost_ = 0;
 };
 
 }  // namespace muster::sim

@@ -28,8 +28,9 @@ enum class FaultKind : std::uint8_t {
   server,       // a model server is gone, hangs, fails, is busy, cuts answers off
   reconfigure,  // a broker or an agent reads its configuration again
   order,        // an operator asks for something
+  count_,       // how many kinds there are
 };
-inline constexpr std::size_t fault_kinds = 11;
+inline constexpr auto fault_kinds = static_cast<std::size_t>(FaultKind::count_);
 [[nodiscard]] std::string_view fault_name(FaultKind kind);
 
 // What a client of the library asks for.

@@ -30,9 +30,11 @@ Frame spoiled(Frame header, bool binding, Draw& draw) {
 
 // ---- the worker --------------------------------------------------------------------------------
 
-RogueWorker::RogueWorker(Stage& stage, HostId host, const std::string& name, Duration skew,
-                         const Plan& plan, RouterId backend, Instance instance, Draw draw)
+RogueWorker::RogueWorker(Stage& stage, HostId host, const std::string& name,
+                         const std::string& worker, Duration skew, const Plan& plan,
+                         RouterId backend, Instance instance, Draw draw)
     : Process(stage, host, name, skew),
+      worker_(worker),
       plan_(plan),
       backend_(backend),
       instance_(instance),
@@ -116,7 +118,7 @@ void RogueWorker::answer() {
   if (draw_.chance(0.5)) {
     const std::uint64_t seq = draw_.chance(0.9) ? job.parts : draw_.below(4);
     if (job.stream || draw_.chance(0.1))
-      send(Chunk{id, seq, {}}, Payload{part_of(job.nonce, seq, name())});
+      send(Chunk{id, seq, {}}, Payload{part_of(job.nonce, seq, worker_)});
     ++job.parts;
     return;
   }
@@ -128,7 +130,7 @@ void RogueWorker::answer() {
   jobs_.erase(some);
   if (ended_.size() > 8) ended_.pop_front();
   if (draw_.chance(0.6)) {
-    send(Final{id, counted, {}}, Payload{end_of(nonce, counted, name())});
+    send(Final{id, counted, {}}, Payload{end_of(nonce, counted, worker_)});
     return;
   }
   Error error{id,
@@ -147,7 +149,7 @@ void RogueWorker::wrong_answer() {
   if (given_.empty()) return;
   if (!ended_.empty() && draw_.chance(0.5)) {
     const auto& [id, job] = ended_[draw_.below(ended_.size())];
-    return send(Final{WireId{id}, job.parts, {}}, Payload{end_of(job.nonce, job.parts, name())});
+    return send(Final{WireId{id}, job.parts, {}}, Payload{end_of(job.nonce, job.parts, worker_)});
   }
   const WireId id{*given_.begin() + draw_.below(*given_.rbegin() - *given_.begin() + 4) - 3};
   // On a network that loses messages it can't know what it was given.
@@ -159,7 +161,7 @@ void RogueWorker::wrong_answer() {
 
 WorkerDescription RogueWorker::info() {
   WorkerDescription info;
-  info.worker = name();
+  info.worker = worker_;
   info.instance = instance_;
   for (const std::string& model : plan_.models) {
     ModelDescription served;

@@ -20,8 +20,9 @@ namespace muster::sim {
 
 class RogueWorker final : public Process {
  public:
-  RogueWorker(Stage& stage, HostId host, const std::string& name, Duration skew, const Plan& plan,
-              RouterId backend, Instance instance, Draw draw);
+  // `worker`: under which name it registers.
+  RogueWorker(Stage& stage, HostId host, const std::string& name, const std::string& worker,
+              Duration skew, const Plan& plan, RouterId backend, Instance instance, Draw draw);
   void turn() override;
 
  private:
@@ -39,6 +40,7 @@ class RogueWorker final : public Process {
   void send(const FromWorker& message, Payload payload = {});
   [[nodiscard]] WorkerDescription info();
 
+  const std::string worker_;
   const Plan& plan_;
   const RouterId backend_;
   Instance instance_;

@@ -18,7 +18,8 @@ constexpr Duration start_time = 1s;
 }  // namespace
 
 Simulation::Simulation(const Options& options, Trace::Sink sink)
-    : draw_(options.seed),
+    : lossy_(options.lossy),
+      draw_(options.seed),
       plan_(Plan::draw(draw_, options.lossy)),
       stage_{.network = Network{plan_.network, draw_.fork()},
              .trace = Trace{std::move(sink)},
@@ -28,7 +29,7 @@ Simulation::Simulation(const Options& options, Trace::Sink sink)
   add(Role::client, plan_.clients, "c");
   add(Role::rogue_worker, plan_.rogue_workers, "rw");
   add(Role::rogue_client, plan_.rogue_clients, "rc");
-  removed_ = plan_.impostor;
+  if (plan_.impostor) removed_.insert("w0");
 }
 
 // ---- machines ----------------------------------------------------------------------------------
@@ -56,12 +57,14 @@ std::unique_ptr<Process> Simulation::make(const Machine& machine) {
   const Instance instance{++started_ * 1024 + draw_.below(1024)};
   const RouterId frontend = doors_[machine.number % doors_.size()].frontend;
   const RouterId backend = doors_[machine.number % doors_.size()].backend;
+  const std::uint64_t seed = draw_.number();
+  const Draw own = draw_.fork();
   switch (machine.role) {
     case Role::broker: {
-      const broker::Birth birth{instance, BrokerId{broker_id_min * 2 + draw_.below(1ull << 50)},
-                                draw_.number()};
+      const BrokerId first{broker_id_min * 2 + draw_.below(1ull << 50)};
       return std::make_unique<BrokerProcess>(stage, machine.host, machine.name, machine.skew, plan_,
-                                             doors_[machine.number], birth);
+                                             doors_[machine.number],
+                                             broker::Birth{instance, first, seed});
     }
     case Role::agent: {
       std::vector<RouterId> backends;
@@ -69,19 +72,19 @@ std::unique_ptr<Process> Simulation::make(const Machine& machine) {
         backends.push_back(doors.backend);
       return std::make_unique<AgentProcess>(stage, machine.host, machine.name, machine.skew, plan_,
                                             plan_.agent[machine.number], std::move(backends),
-                                            agent::Birth{instance, draw_.number()}, draw_.fork());
+                                            agent::Birth{instance, seed}, own);
     }
     case Role::client:
       return std::make_unique<ClientProcess>(stage, machine.host, machine.name, machine.skew, plan_,
-                                             frontend, draw_.fork());
+                                             frontend, own);
     case Role::rogue_worker: {
-      const std::string name = plan_.impostor && machine.number == 0 ? "w0" : machine.name;
-      return std::make_unique<RogueWorker>(stage, machine.host, name, machine.skew, plan_, backend,
-                                           instance, draw_.fork());
+      const std::string as = plan_.impostor && machine.number == 0 ? "w0" : machine.name;
+      return std::make_unique<RogueWorker>(stage, machine.host, machine.name, as, machine.skew,
+                                           plan_, backend, instance, own);
     }
     case Role::rogue_client:
       return std::make_unique<RogueClient>(stage, machine.host, machine.name, machine.skew, plan_,
-                                           frontend, draw_.fork());
+                                           frontend, own);
   }
   return nullptr;
 }
@@ -89,7 +92,7 @@ std::unique_ptr<Process> Simulation::make(const Machine& machine) {
 void Simulation::start(Machine& machine) {
   stage_.trace.say(machine.name, "starts");
   stage_.network.set_up(machine.host, true);
-  stage_.network.bind_again(machine.host);
+  stage_.network.come_back(machine.host, stage_.now);
   machine.process = make(machine);
   machine.frozen_until = machine.busy_until = stage_.now;
 }
@@ -160,7 +163,7 @@ void Simulation::turn(Machine& machine) {
 void Simulation::sample() {
   for (const auto& machine : machines_) {
     if (machine->role == Role::broker && machine->process != nullptr)
-      static_cast<void>(process<BrokerProcess>(*machine)->ask("stats"));
+      process<BrokerProcess>(*machine)->compare();
   }
 }
 
@@ -174,7 +177,6 @@ void Simulation::run() {
   stage_.trace.say("", "faults are over; from here on all must become well");
   heal();
   come_to_rest();
-  undrain();
   ask_all();
 }
 
@@ -183,7 +185,7 @@ Simulation::Counts Simulation::counts() const {
           .faults = faults_,
           .answered = stage_.asks.answered(),
           .ended_otherwise = stage_.asks.ended_otherwise(),
-          .time = stage_.now - Time{start_time}};
+          .time = stage_.now};
 }
 
 std::string Simulation::story() const {

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,7 @@ class Simulation {
     std::uint64_t faults = 0;
     std::uint64_t answered = 0;
     std::uint64_t ended_otherwise = 0;
-    Duration time{};
+    Time time{};  // as in the trace
   };
   [[nodiscard]] Counts counts() const;
   // Where things stand, for whoever reads a violation.
@@ -77,10 +78,11 @@ class Simulation {
   void cut(const Machine& machine);
   void slow(const Machine& machine);
   void stop(Machine& machine);
-  void disturb_server();
+  void disturb_server(Machine& machine);
   void reconfigure(Machine& machine);
-  void order();
-  [[nodiscard]] Machine& any_machine();
+  void order(Machine& machine);
+  [[nodiscard]] Machine* victim(FaultKind kind);
+  [[nodiscard]] const Machine& peer_of(const Machine& machine);
   [[nodiscard]] Machine* any_of(Role role);
 
   // simulation_liveness.cpp
@@ -88,7 +90,8 @@ class Simulation {
   void come_to_rest();
   [[nodiscard]] std::string unrest();
   [[nodiscard]] std::string unrest_of(BrokerProcess& broker);
-  void undrain();
+  void restart_removed();
+  [[nodiscard]] std::string unready();
   void ask_all();
 
   template <class T>
@@ -98,6 +101,7 @@ class Simulation {
   [[nodiscard]] Duration interval() const { return plan_.broker.heartbeat_interval; }
   [[nodiscard]] Duration expiry() const { return plan_.broker.expiry(); }
 
+  const bool lossy_;
   Draw draw_;
   Plan plan_;
   Stage stage_;
@@ -108,7 +112,8 @@ class Simulation {
   std::uint64_t steps_ = 0;
   std::uint64_t steps_at_once_ = 0;  // without time passing
   std::uint64_t faults_ = 0;
-  bool removed_ = false;  // an operator has removed a worker, or another has taken its name
+  // Workers that an operator has removed, or whose name another has taken.
+  std::set<std::string> removed_;
 };
 
 }  // namespace muster::sim

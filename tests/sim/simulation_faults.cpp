@@ -19,10 +19,27 @@ void Simulation::strike() {
   std::size_t kind = 0;
   while (left >= plan_.fault_weights[kind])
     left -= plan_.fault_weights[kind++];
-  Machine& machine = any_machine();
-  if (machine.process == nullptr) return;
+  Machine* const machine = victim(static_cast<FaultKind>(kind));
+  if (machine == nullptr) return;
   ++faults_;
-  strike(static_cast<FaultKind>(kind), machine);
+  strike(static_cast<FaultKind>(kind), *machine);
+}
+
+// Whom a fault of this kind can befall; null: nobody now.
+Simulation::Machine* Simulation::victim(FaultKind kind) {
+  switch (kind) {
+    case FaultKind::stop:
+    case FaultKind::reconfigure:
+      return any_of(draw_.chance(0.5) ? Role::broker : Role::agent);
+    case FaultKind::server:
+      return any_of(Role::agent);
+    case FaultKind::order:
+      return any_of(Role::client);
+    default: {
+      Machine& any = *machines_[draw_.below(machines_.size())];
+      return any.process == nullptr ? nullptr : &any;
+    }
+  }
 }
 
 void Simulation::strike(FaultKind kind, Machine& machine) {
@@ -49,16 +66,20 @@ void Simulation::strike(FaultKind kind, Machine& machine) {
     case FaultKind::stop:
       return stop(machine);
     case FaultKind::server:
-      return disturb_server();
+      return disturb_server(machine);
     case FaultKind::reconfigure:
       return reconfigure(machine);
     case FaultKind::order:
-      return order();
+      return order(machine);
+    case FaultKind::count_:
+      return;
   }
 }
 
-Simulation::Machine& Simulation::any_machine() {
-  return *machines_[draw_.below(machines_.size())];
+// One that this one speaks with.
+const Simulation::Machine& Simulation::peer_of(const Machine& machine) {
+  const bool any = machine.role == Role::broker;
+  return *machines_[draw_.below(any ? machines_.size() : plan_.brokers)];
 }
 
 Simulation::Machine* Simulation::any_of(Role role) {
@@ -85,7 +106,7 @@ void Simulation::jump(Machine& machine) {
 }
 
 void Simulation::cut(const Machine& machine) {
-  const Machine& other = any_machine();
+  const Machine& other = peer_of(machine);
   const Duration length = draw_.magnitude(1ms, expiry() * 2);
   const bool both = draw_.chance(0.7);
   const bool from_all = draw_.chance(0.3);
@@ -101,7 +122,7 @@ void Simulation::cut(const Machine& machine) {
 }
 
 void Simulation::slow(const Machine& machine) {
-  const Machine& other = any_machine();
+  const Machine& other = peer_of(machine);
   const Duration latency = draw_.magnitude(1ms, interval());
   const Time until = stage_.now + draw_.magnitude(10ms, expiry() * 4);
   stage_.trace.say(machine.name, [&] {
@@ -121,18 +142,16 @@ void Simulation::stop(Machine& machine) {
   }
 }
 
-void Simulation::disturb_server() {
-  Machine* const machine = any_of(Role::agent);
-  if (machine == nullptr) return;
+void Simulation::disturb_server(Machine& machine) {
   using Mood = ModelServer::Mood;
   const auto mood = draw_.one_of(
       {Mood::well, Mood::well, Mood::gone, Mood::hung, Mood::failing, Mood::busy, Mood::cutting});
-  stage_.trace.say(machine->name, [&] {
+  stage_.trace.say(machine.name, [&] {
     static constexpr std::array words{"well again",          "gone", "hanging",
                                       "failing all it gets", "busy", "cutting answers off"};
     return std::string{"its model server is "} + words[static_cast<std::size_t>(mood)];
   });
-  process<AgentProcess>(*machine)->server().be(mood, stage_.now + machine->skew);
+  process<AgentProcess>(machine)->server().be(mood, stage_.now + machine.skew);
 }
 
 void Simulation::reconfigure(Machine& machine) {
@@ -150,14 +169,12 @@ void Simulation::reconfigure(Machine& machine) {
   }
 }
 
-void Simulation::order() {
-  Machine* const client = any_of(Role::client);
-  if (client == nullptr) return;
+void Simulation::order(Machine& machine) {
   const std::string name = "w" + std::to_string(draw_.below(plan_.agents));
-  auto* const who = process<ClientProcess>(*client);
+  auto* const who = process<ClientProcess>(machine);
   switch (draw_.below(6)) {
     case 0:
-      removed_ = true;
+      removed_.insert(name);
       return who->order("remove", Value::Map{{"worker", name}});
     case 1:
       return who->order("refresh", Value::Map{});

@@ -29,7 +29,6 @@ class Trace {
   using Sink = std::function<void(const std::string& line)>;
   explicit Trace(Sink sink = {}) : sink_(std::move(sink)) {}
 
-  [[nodiscard]] bool on() const { return static_cast<bool>(sink_); }
   void set_time(Time now) { now_ = now; }
 
   // `text` is a string, or something that makes one when it is wanted.
