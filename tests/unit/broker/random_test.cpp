@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "protocol/prng.hpp"
+#include "tests/support/effort.hpp"
 #include "tests/support/world.hpp"
 
 namespace muster::test {
@@ -29,12 +30,8 @@ class Seed final : public Choices {
   Prng prng_;
 };
 
-// Fewer where each step is slow; fuzz_controller goes on under the same sanitizers for hours.
-#if !defined(__has_feature)
-#define __has_feature(feature) 0
-#endif
-constexpr std::uint64_t seeds =
-    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ? 40 : 150;
+// fuzz_controller goes on under the same sanitizers for hours.
+constexpr std::uint64_t seeds = effort(150, 40);
 
 TEST(Random, EveryRequestGetsExactlyOneAnswer) {
   std::size_t answered = 0;

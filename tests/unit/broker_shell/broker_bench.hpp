@@ -21,6 +21,7 @@ inline BrokerOptions on_free_ports() {
   BrokerOptions options;
   options.frontend = {"tcp://127.0.0.1:*"};
   options.backend = {"tcp://127.0.0.1:*"};
+  options.controller.restart_grace = {};  // who is not there is not waited for
   return options;
 }
 

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "openai_bench.hpp"
+#include "tests/support/effort.hpp"
 
 namespace muster::agent::test {
 namespace {
@@ -41,7 +42,7 @@ TEST_P(RecordedStream, ArrivesByteForByteInWholeEventsHoweverItIsCut) {
   OpenAiBench bench{[&](const SeenRequest&) {
     return ScriptedAnswer{{answer.substr(0, cut), answer.substr(cut)}, end, false};
   }};
-  for (; cut < answer.size(); ++cut) {
+  for (; cut < answer.size(); cut += muster::test::effort<std::size_t>(1, 7)) {
     const JobOutcome outcome = bench.ask(OpenAiBench::streamed());
     ASSERT_TRUE(outcome.done) << "cut at " << cut << ": "
                               << (outcome.failed ? outcome.failed->message : "no end");

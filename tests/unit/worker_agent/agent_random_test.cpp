@@ -16,6 +16,7 @@
 
 #include "agent_harness.hpp"
 #include "protocol/prng.hpp"
+#include "tests/support/effort.hpp"
 
 namespace muster::agent::test {
 namespace {
@@ -308,7 +309,7 @@ class World {
 TEST(AgentRandom, KeepsItsPromisesWhateverHappens) {
   std::uint64_t jobs = 0;
   std::uint64_t statuses = 0;
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+  for (std::uint64_t seed = 1; seed <= muster::test::effort<std::uint64_t>(200, 40); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const auto [some, told] = World{seed, 1 + seed % 3}.run(700);
     jobs += some;
