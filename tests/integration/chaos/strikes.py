@@ -60,6 +60,7 @@ class Place:
         self.programs = []   # all that there were: the last one is the present one
         self.killed = set()  # which of them, by their number
         self.frozen = []     # the number of one, from when, to when, in nanoseconds
+        self.spells = []     # from when, to when it was not well, in nanoseconds
         self.fell = []       # what ended by itself, which nothing may
         self.rises_at = None  # when it is thawed or started again
         self.leaving = False
@@ -76,8 +77,14 @@ class Place:
     def begin(self):
         self.rises_at, self.leaving = None, False
         self.programs.append(self._start(len(self.programs)))
+        self.recovered()
+
+    def recovered(self):
+        if self.spells:
+            self.spells[-1][1] = now()
 
     def struck(self, strike):
+        self.spells.append([now(), None])
         if strike.how == "frozen":
             self.program.signal(signal.SIGSTOP)
             self.frozen.append([len(self.programs) - 1, now(), None])
@@ -101,6 +108,7 @@ class Place:
             self.begin()
         elif self.rises_at is None and not self.program.running:
             self.fell.append(self.program)
+            self.spells.append([now(), None])
             self.begin()
 
     def rise(self):
@@ -108,6 +116,7 @@ class Place:
             self.program.signal(signal.SIGCONT)
             self.frozen[-1][2] = now()
             self.rises_at = None
+            self.recovered()
         else:
             self.begin()
 
@@ -115,6 +124,11 @@ class Place:
         """For how much of that time one of its programs was, in nanoseconds."""
         return sum(max(0, min(ended, end or ended) - max(began, begin))
                    for who, begin, end in self.frozen if who == number)
+
+    def strikes_felt(self, began, ended, after):
+        """How many there were in that time, or less than `after` seconds over when it began."""
+        return sum(begin <= ended and (end is None or began < end + after * NS)
+                   for begin, end in self.spells)
 
 
 class ClientPlace(Place):

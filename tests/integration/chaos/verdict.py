@@ -1,32 +1,51 @@
-"""What became of a storm's requests, by the journals of those that asked: each answered once, with
-the right answer, within the time that it was allowed, and not with an error where all are well."""
+"""What became of a storm's requests, by the journals of those that asked: each has ended once, with
+the right answer or an error, within the time that it was allowed; not with an error where all are
+well, and not with more of them than bounds.py allows where its own broker is. An end is what the
+client library makes of what comes: a second word for a request that has ended never gets here."""
 
-import collections
 import json
 
+from bounds import AFTER_S, WellTimes
 from strikes import NS
 
 # Beyond a request's deadline: the client waits a heartbeat longer for the broker's own word
 # (client/core/client_core.hpp), and all of this shares two cores with what is being killed.
 LATE_NS = 5 * NS
-SILENCE = "cancelled"  # how the client ends what nobody answered, when it is closed
+SILENCE = "CANCELLED"  # without a reason: the client ends what nobody answered, when it is closed
 RIGHT = ("answered", "cancelled as asked")
 SHOWN_MAX = 5
 
 
-class Verdict:
-    """`well_from`, in nanoseconds: what is asked from then on may not fail."""
+class Kind:
+    """All requests that have ended in one way. Times are in nanoseconds."""
 
-    def __init__(self, began, seconds, well_from):
+    def __init__(self):
+        self.count = 0
+        self.longest_wait = 0            # from when it was asked to its end
+        self.longest_over = -(1 << 62)   # from its deadline to its end: below 0 where it came first
+
+    def add(self, wait, over):
+        self.count += 1
+        self.longest_wait = max(self.longest_wait, wait)
+        self.longest_over = max(self.longest_over, over)
+
+
+class Verdict:
+    """`well_from`, in nanoseconds: what is asked from then on may not fail. `around` tells for each
+    client, by its place's name, what its requests depend on. `floor`: so many are to be answered
+    right each second while strikes last."""
+
+    def __init__(self, began, seconds, well_from, around, floor):
         self.began, self.ended = began, began + int(seconds * NS)
         self.seconds = seconds
         self.well_from = well_from
-        self.results = collections.Counter()
+        self.around, self.floor = around, floor
+        self.kinds = {}            # by result
+        self.well_times = WellTimes()
         self.answered_right = 0  # of those asked under strikes
         self.asked = 0
         self.exempt = 0            # asked by clients that were killed, and not answered until then
         self.asked_again = 0
-        self.longest_over_ns = None
         self.violations = []       # (what, the story or None)
 
     def wrong(self, what, story=None):
@@ -57,41 +76,75 @@ class Verdict:
 
     def judge(self, place, number, story):
         result = story["result"]
-        self.results[result] += 1
+        over = story["ended"] - story["sent"] - story["allowed_ms"] * NS // 1000
+        if over > 0:
+            over -= place.was_frozen(number, story["sent"], story["ended"])
+        self.kinds.setdefault(result, Kind()).add(story["ended"] - story["sent"], over)
         self.asked_again += len(story.get("retries", ()))
         if result in ("wrong", "twice"):
             return self.wrong(f"an answer that is {result}", story)
         if result == SILENCE:
             return self.wrong("silence", story)
+        lately_frozen = place.was_frozen(number, story["sent"] - AFTER_S * NS, story["ended"])
+        if result.startswith(SILENCE) and not lately_frozen:
+            return self.wrong("given up by its broker, and its client was never frozen", story)
         if story["sent"] >= self.well_from and result not in RIGHT:
             return self.wrong("an error where all are well", story)
-        if result == "answered" and self.began <= story["sent"] < self.ended:
-            self.answered_right += 1
-        over = story["ended"] - story["sent"] - story["allowed_ms"] * NS // 1000
-        if over > 0:
-            over -= place.was_frozen(number, story["sent"], story["ended"])
-        if self.longest_over_ns is None or over > self.longest_over_ns:
-            self.longest_over_ns = over
+        if self.began <= story["sent"] < self.ended:
+            self.answered_right += result == "answered"
+            if not lately_frozen:
+                what = self.well_times.judge(self.around[place.name], story, result in RIGHT)
+                if what is not None:
+                    self.wrong(what, story)
         if over > LATE_NS:
             self.wrong(f"{over / NS:.1f} s later than it was allowed", story)
         return None
+
+    def sum_up(self):
+        """When all places have been read: what is to be wrong with the whole."""
+        if self.rate < self.floor:
+            self.wrong(f"only {self.rate:,.0f} requests a second were answered right while strikes "
+                       f"lasted, and {self.floor:,.0f} are to be")
+        for what, story in self.well_times.faults(self.asked):
+            self.wrong(what, story)
 
     @property
     def rate(self):
         return self.answered_right / self.seconds
 
+    @property
+    def longest_over(self):
+        """Of all kinds, in seconds, and 0 where all came before their deadlines."""
+        return max([0, *(kind.longest_over for kind in self.kinds.values())]) / NS
+
+    def ends(self):
+        """Of each kind of end: its name, its reason, how many, and its longest times, in seconds;
+        the most frequent first."""
+        for result, kind in sorted(self.kinds.items(), key=lambda item: -item[1].count):
+            name, reason = (result, "") if result in RIGHT else [*result.split(" ", 1), ""][:2]
+            yield {"end": name, "reason": reason, "requests": kind.count,
+                   "longest_wait_s": round(kind.longest_wait / NS, 2),
+                   "longest_beyond_its_deadline_s": round(kind.longest_over / NS, 2)}
+
     def facts(self):
-        return {"requests": self.asked, "answers": dict(self.results.most_common()),
+        return {"requests": self.asked, "ends": list(self.ends()),
                 "of_killed_clients": self.exempt, "asked_again": self.asked_again,
-                "answered_right_per_second": round(self.rate, 1),
-                "longest_beyond_its_deadline_s": round((self.longest_over_ns or 0) / NS, 2),
-                "violations": len(self.violations)}
+                "answered_right_per_second": round(self.rate, 1), "floor": self.floor,
+                "longest_beyond_its_deadline_s": round(self.longest_over, 2),
+                "of_well_brokers": self.well_times.facts(), "violations": len(self.violations)}
 
     def table(self):
-        rows = [("requests", self.asked), *self.results.most_common(),
-                ("of killed clients, never told", self.exempt), ("asked again", self.asked_again)]
-        lines = ["| how they ended | requests |", "|---|---|"]
-        return "\n".join(lines + [f"| {what} | {count:,} |" for what, count in rows])
+        """A deadline that was not reached is told as the time that was left, below zero."""
+        lines = ["| how they ended | reason | requests | longest wait | longest beyond deadline |",
+                 "|---|---|---|---|---|"]
+        for end in self.ends():
+            reason = f" {end['reason']}".rstrip()
+            lines.append(f"| {end['end']} |{reason} | {end['requests']:,} "
+                         f"| {end['longest_wait_s']:.2f} s "
+                         f"| {end['longest_beyond_its_deadline_s']:+.2f} s |")
+        lines += [f"| open at clients that were killed | | {self.exempt:,} | | |",
+                  f"| all | | {self.asked:,} | | {self.longest_over:+.2f} s |"]
+        return "\n".join(lines)
 
 
 def stories(load):
