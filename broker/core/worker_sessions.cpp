@@ -103,8 +103,8 @@ void WorkerSessions::on_answer(WorkerInfo& worker, WorkerSaid&& event, Step& ste
       if (error->code == ErrorCode::server_gone && !error->meta.duplicate)
         return server_gone(worker, *request, *error, step);
       // What the model server itself has said; not what its agent acknowledges or refuses.
-      const bool by_server = error->code == ErrorCode::worker_failed && error->meta.status &&
-                             !error->meta.duplicate;
+      const bool by_server =
+          error->code == ErrorCode::worker_failed && error->meta.status && !error->meta.duplicate;
       if (by_server) health_.got_done(worker, step);
       if (by_server && *error->meta.status >= 500) health_.failed(worker, step);
       dispatcher_.fail_by_worker(*request, *error, std::move(event.header),
