@@ -70,6 +70,11 @@ void NaiveController::says(Worker& worker, const WorkerSaid& event, const Error&
     ++counts_["dropped.late"];
     return;
   }
+  if (error.meta.duplicate) {  // whatever its code, it ends nothing and frees no slot (section 4)
+    if (!request->answered) return break_stream(worker, *request, false);
+    ++counts_["dropped.late"];
+    return;
+  }
   if (error.code == ErrorCode::server_gone) return says_server_gone(worker, *request, error);
   // What the model server itself has said.
   if (error.code == ErrorCode::worker_failed && error.meta.status) {
@@ -77,7 +82,6 @@ void NaiveController::says(Worker& worker, const WorkerSaid& event, const Error&
     if (*error.meta.status >= 500) fails(worker);
   }
   if (request->answered) return erase(*request);
-  if (error.meta.duplicate) return break_stream(worker, *request, false);
   if (error.code == ErrorCode::refused) return refuses(worker, *request, error);
   ++worker.failed;
   pass_on(*request, event, [this, request, error](const Action&) {
@@ -148,8 +152,7 @@ void NaiveController::on(const WorkerFault& event) {
   if (++worker->malformed > malformed_max) dismiss(event.from, ErrorCode::bad_request);
 }
 
-// ---- what is thought of a worker
-// -----------------------------------------------------------------
+// ---- what is thought of a worker --------------------------------------------------------------
 
 void NaiveController::gets_done(Worker& worker) {
   worker.progressed = now_;

@@ -31,8 +31,7 @@ std::string NaiveController::story() const {
   return all;
 }
 
-// ---- a step
-// --------------------------------------------------------------------------------------
+// ---- a step -----------------------------------------------------------------------------------
 
 void NaiveController::happens(const Event& event, Time now) {
   constexpr std::size_t story_lines = 400;
@@ -45,6 +44,8 @@ void NaiveController::happens(const Event& event, Time now) {
   ticks_ = all_read_ = stops_ = looks_at_refreshes_ = false;
   owed_.clear();
   bindings_before_ = last_binding_;
+  successors_ = 0;
+  succeeded_ = placed_ = false;
   speaker_ = 0;
   given_up_.clear();
   for (naive::Request& request : requests_)
@@ -69,8 +70,7 @@ void NaiveController::count_error(ErrorCode code, const std::string& reason) {
   if (reason::is_listed(reason)) ++counts_["reasons." + reason];
 }
 
-// ---- what is owed
-// --------------------------------------------------------------------------------
+// ---- what is owed -----------------------------------------------------------------------------
 
 void NaiveController::owe(std::string text, Then then) {
   owe_any({std::move(text)}, std::move(then));
@@ -96,8 +96,7 @@ bool NaiveController::settles(const Action& action) {
   return true;
 }
 
-// ---- what is not owed, and must be allowed by a rule
-// ---------------------------------------------
+// ---- what is not owed, and must be allowed by a rule ------------------------------------------
 
 void NaiveController::claim(const Action& action) {
   if (const auto* relay = std::get_if<RelayToWorker>(&action)) return claim_given(*relay);
@@ -148,8 +147,7 @@ void NaiveController::claim_note(const WorkerNote& note) {
   }
 }
 
-// ---- what is left
-// --------------------------------------------------------------------------------
+// ---- what is left -----------------------------------------------------------------------------
 
 void NaiveController::look_at_what_is_left(bool idle, Time next_deadline) {
   for (const Owed& owed : owed_)

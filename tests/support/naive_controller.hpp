@@ -138,7 +138,7 @@ class NaiveController {
                                                          const muster::Request& request);
   [[nodiscard]] std::uint64_t held_bytes() const;
   [[nodiscard]] bool may_retry(const Request& request) const;
-  [[nodiscard]] Time hold_until(const Request& request) const;
+  [[nodiscard]] Time hold_until() const;
   void put_back(Request& request);
   void avoid(Request& request, naive::Session session);
   void claim_error(const broker::SendToClient& send, const Error& error);
@@ -280,6 +280,9 @@ class NaiveController {
   bool stops_ = false;
   bool looks_at_refreshes_ = false;
   std::uint64_t bindings_before_ = 0;
+  std::uint64_t successors_ = 0;  // sessions of contenders that have still to begin
+  bool succeeded_ = false;        // ... and one that has begun
+  bool placed_ = false;           // a request was given to a worker, or got NO_WORKER
   naive::Session speaker_ = 0;
   std::list<naive::Owed> owed_;
   std::set<ClientConnection> given_up_;

@@ -58,8 +58,7 @@ bool NaiveController::heard(Worker& worker) {
   return std::exchange(worker.suspect, false);
 }
 
-// ---- doubt: all of several are silent at once
-// ----------------------------------------------------
+// ---- doubt: all of several are silent at once -------------------------------------------------
 
 void NaiveController::look_for_doubt() {
   const Duration overdue = options_.heartbeat_interval * 3 / 2;
@@ -86,8 +85,7 @@ Time NaiveController::spared_until(const Worker& worker) const {
   return doubts_ ? last_sign_ + options_.expiry() * 2 : spare_until_;
 }
 
-// ---- who is suspect, dead, or has lost its name
-// --------------------------------------------------
+// ---- who is suspect, dead, or has lost its name -----------------------------------------------
 
 bool NaiveController::may_be_suspect(const Worker& worker) const {
   return ticks_ && !worker.suspect && now_ >= judge_from_ &&
@@ -125,8 +123,7 @@ void NaiveController::check_worker_judged(const Worker& worker) {
          worker.said.worker + " is overdue and not called suspect");
 }
 
-// ---- PROBE
-// ---------------------------------------------------------------------------------------
+// ---- PROBE ------------------------------------------------------------------------------------
 
 // Not a broken one, and not again within an interval while it has not answered.
 void NaiveController::owe_probe(Worker& worker) {
@@ -161,8 +158,7 @@ void NaiveController::claim_probe(const SendToWorker& send) {
   if (worker != nullptr) probed(*worker, copy);
 }
 
-// ---- what is lost, and given to another
-// ----------------------------------------------------------
+// ---- what is lost, and given to another -------------------------------------------------------
 
 void NaiveController::claim_lost(const FailureNote& note) {
   const auto found = std::ranges::find_if(requests_, [&](const Request& r) {
@@ -186,8 +182,7 @@ bool NaiveController::may_move(const Request& request) {
          });
 }
 
-// ---- clients
-// -------------------------------------------------------------------------------------
+// ---- clients ----------------------------------------------------------------------------------
 
 bool NaiveController::client_is_silent(ClientConnection client) const {
   const auto known = clients_.find(client);
@@ -234,8 +229,7 @@ void NaiveController::check_clients() {
   }
 }
 
-// ---- after a Tick
-// --------------------------------------------------------------------------------
+// ---- after a Tick -----------------------------------------------------------------------------
 
 void NaiveController::check_tick() {
   for (auto& [name, worker] : workers_) {

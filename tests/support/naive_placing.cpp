@@ -9,8 +9,7 @@ namespace muster::test {
 using namespace broker;
 using namespace naive;
 
-// ---- finding, by going through all
-// ---------------------------------------------------------------
+// ---- finding, by going through all ------------------------------------------------------------
 
 NaiveController::Worker* NaiveController::worker_of(Session session) {
   for (auto& [name, worker] : workers_)
@@ -70,8 +69,7 @@ bool NaiveController::fits(const Worker& worker, const Request& request) {
   });
 }
 
-// ---- who may be given a request
-// ------------------------------------------------------------------
+// ---- who may be given a request ---------------------------------------------------------------
 
 // Section 4, rule 1, section 6, Broken, and section 8. One that was put aside gets nothing until
 // its time is over, then one request at a time (the last table).
@@ -98,9 +96,10 @@ bool NaiveController::avoids(const Request& request, const Worker& worker) const
   });
 }
 
+// Nor is one given to anybody whose time is over: the next Tick ends it.
 bool NaiveController::could_be_given(const Request& request, const Worker& worker) const {
-  return may_take(worker) && serves(worker, request.said.model) && fits(worker, request) &&
-         !avoids(request, worker);
+  return !request.is_late(now_) && may_take(worker) && serves(worker, request.said.model) &&
+         fits(worker, request) && !avoids(request, worker);
 }
 
 // Rule 2: it may wait for one that is ready or broken.
@@ -127,8 +126,7 @@ bool NaiveController::before(const Request& a, const Request& b) {
   return a.number < b.number;
 }
 
-// ---- a request was given to a worker
-// -------------------------------------------------------------
+// ---- a request was given to a worker ----------------------------------------------------------
 
 void NaiveController::claim_given(const RelayToWorker& relay) {
   const std::string what =
@@ -145,6 +143,8 @@ void NaiveController::claim_given(const RelayToWorker& relay) {
   expect(what.find("another id") == std::string::npos, "the header has another id: " + what);
   expect(relay.id.value > last_attempt_ && attempt(relay.id.value) == nullptr,
          "an attempt has an id that was used before: " + what);
+  expect(successors_ == 0, "a session is about to begin, and before: " + what);
+  placed_ = true;
   check_choice(*found, *worker);
   check_turn(*found, *worker);
   if (found->fresh) check_policy(*found, *worker);
@@ -159,6 +159,7 @@ void NaiveController::check_choice(const Request& request, const Worker& worker)
   expect(serves(worker, request.said.model), whom + "does not serve it");
   expect(fits(worker, request), whom + "has not the labels");
   expect(!avoids(request, worker), whom + "refused it within an interval");
+  expect(!request.is_late(now_), whom + "can't begin it in time any more");
   for (const auto& [name, other] : workers_) {
     // What waits for one whose time aside is over goes there at the latest with its next word, and
     // to one that it avoided at the next Tick; and who has just said that it can take more is given
@@ -242,12 +243,11 @@ void NaiveController::free(Request& request) {
   if (worker != nullptr && in_flight(*worker) == 0) worker->idle_since = now_;
 }
 
-// ---- nobody waits in vain
-// ------------------------------------------------------------------------
+// ---- nobody waits in vain ---------------------------------------------------------------------
 
 void NaiveController::check_waiting() {
   for (Request& request : requests_) {
-    if (!request.waits()) continue;
+    if (!request.waits() || request.is_late(now_)) continue;
     const std::string who = "request " + request.said.options.request_id;
     if (request.deadline() > now_) {
       for (const auto& [name, worker] : workers_) {
@@ -262,7 +262,7 @@ void NaiveController::check_waiting() {
              who + " waits in a queue that was full");
       request.held.reset();
     } else if (!request.held) {
-      request.held = hold_until(request);
+      request.held = hold_until();
       expect(*request.held > now_, who + " waits for a worker that nobody expects");
       expect(!request.fresh || waiting(request.said.model) <= options_.queue_depth_max,
              who + " is held in a queue that was full");

@@ -92,8 +92,7 @@ void NaiveController::check_refreshes() {
   }
 }
 
-// ---- the answers, field by field
-// -----------------------------------------------------------------
+// ---- the answers, field by field --------------------------------------------------------------
 
 void NaiveController::compare(const std::string& query, const Value& result) {
   if (query == "workers") compare_workers(result);

@@ -10,8 +10,7 @@ namespace muster::test {
 using namespace broker;
 using namespace naive;
 
-// ---- what clients say
-// ----------------------------------------------------------------------------
+// ---- what clients say -------------------------------------------------------------------------
 
 void NaiveController::on(const ClientSaid& event) {
   naive::Client& client = clients_[event.from];
@@ -85,8 +84,7 @@ void NaiveController::on(const Reconfigured& event) {
   options_ = event.options;
 }
 
-// ---- a REQUEST
-// -----------------------------------------------------------------------------------
+// ---- a REQUEST --------------------------------------------------------------------------------
 
 void NaiveController::asks(const ClientSaid& event, const muster::Request& asked) {
   ++counts_["requests"];
@@ -166,10 +164,8 @@ bool NaiveController::may_retry(const Request& request) const {
 }
 
 // Section 4, rule 3.
-Time NaiveController::hold_until(const Request& request) const {
-  const Time usual = now_ + options_.no_worker_wait;
-  if (ever_named_.contains(request.said.model)) return usual;
-  return std::max(usual, started_ + options_.restart_grace);
+Time NaiveController::hold_until() const {
+  return std::max(now_ + options_.no_worker_wait, started_ + options_.restart_grace);
 }
 
 void NaiveController::place_again(Request& request) {
@@ -199,8 +195,7 @@ void NaiveController::lose(Request& request, std::string_view reason) {
   request.lost = reason;
 }
 
-// ---- its end
-// -------------------------------------------------------------------------------------
+// ---- its end ----------------------------------------------------------------------------------
 
 void NaiveController::owe_end(Request& request, ErrorCode code, std::string_view reason,
                               bool retryable, bool slot_free) {
@@ -306,10 +301,12 @@ bool NaiveController::ends_rightly(const Request& request, const Error& error) {
 
 // Section 4, rule 3, with the reason by section 5.
 bool NaiveController::is_no_worker(const Request& request, const Error& error) {
-  if (!request.waits() || servable(request)) return false;
+  if (!request.waits() || request.is_late(now_) || servable(request)) return false;
+  expect(successors_ == 0, "NO_WORKER is told while a session is about to begin");
+  placed_ = true;
   const bool queue_full =
       request.fresh && !request.in_front && waiting(request.said.model) > options_.queue_depth_max;
-  const Time until = request.held.value_or(hold_until(request));
+  const Time until = request.held.value_or(hold_until());
   if (now_ < until && !queue_full) return false;
 
   bool any = false;
@@ -331,8 +328,7 @@ bool NaiveController::is_no_worker(const Request& request, const Error& error) {
 bool NaiveController::is_timeout(const Request& request, const Error& error) const {
   if (!ticks_ || !request.lost.empty()) return false;
   const std::string& reason = error.meta.reason;
-  if (request.waits())
-    return reason == reason::queued && now_ >= std::min(request.until, request.first_until);
+  if (request.waits()) return reason == reason::queued && request.is_late(now_);
   if (now_ >= request.until) return reason == reason::running;
   if (request.parts == 0) return reason == reason::first && now_ >= request.first_until;
   return reason == reason::idle && now_ >= request.idle_until;

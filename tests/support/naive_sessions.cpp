@@ -30,8 +30,7 @@ void NaiveController::on(const WorkerSaid& event) {
       event.message);
 }
 
-// ---- REGISTER
-// ------------------------------------------------------------------------------------
+// ---- REGISTER ---------------------------------------------------------------------------------
 
 void NaiveController::registers(WorkerConnection connection, const WorkerDescription& info) {
   constexpr std::uint64_t registers_max = 8;  // of a connection within an interval
@@ -210,8 +209,7 @@ void NaiveController::reconcile(Worker& worker, const std::vector<BrokerId>& act
   }
 }
 
-// ---- what a registered worker says of itself
-// -----------------------------------------------------
+// ---- what a registered worker says of itself --------------------------------------------------
 
 void NaiveController::says(Worker& worker, const WorkerSaid&, const WorkerHeartbeat& heartbeat) {
   worker.said.slots = std::min(heartbeat.slots, slots_max);
@@ -275,8 +273,7 @@ bool NaiveController::too_much(const WorkerDescription& info) {
                              [](const auto& label) { return label.second.size() > bytes_max; });
 }
 
-// ---- a session ends
-// ------------------------------------------------------------------------------
+// ---- a session ends ---------------------------------------------------------------------------
 
 void NaiveController::must_end(const Worker& worker, const std::string& what,
                                std::string_view reason, Then after) {
@@ -286,11 +283,15 @@ void NaiveController::must_end(const Worker& worker, const std::string& what,
       });
 }
 
-// What it holds is lost with it; who waits for its name has it.
+// What it holds is lost with it; who waits for its name has it. Where several end at one Tick,
+// first all do, then all successors begin, and only then anybody is given a request, or NO_WORKER.
 void NaiveController::end_session(Session session, const std::string& what, std::string_view reason,
                                   Then after) {
   const Worker* const worker = worker_of(session);
   if (worker == nullptr) return expect(false, "a session ends twice: " + what);
+  expect(
+      !ticks_ || (!succeeded_ && !placed_),
+      worker->said.worker + " ends after another's successor has begun, or a request was placed");
   for (auto at = requests_.begin(); at != requests_.end();) {
     Request& request = *at++;  // which may be erased
     if (request.at != session) continue;
@@ -309,7 +310,12 @@ void NaiveController::end_session(Session session, const std::string& what, std:
   }
   const Contender next = *waits;
   contenders_.erase(waits);
-  begin(next.connection, next.info, std::move(after));
+  ++successors_;
+  begin(next.connection, next.info, [this, after = std::move(after)](const Action& action) {
+    --successors_;
+    succeeded_ = true;
+    if (after) after(action);
+  });
 }
 
 // DISMISS ends the session of that connection, or refuses one.
@@ -337,8 +343,7 @@ void NaiveController::on(const WorkerUnreachable& event) {
   place_again(*request);
 }
 
-// ---- what a connection was told of late
-// ----------------------------------------------------------
+// ---- what a connection was told of late -------------------------------------------------------
 
 Told& NaiveController::told(WorkerConnection connection) {
   const auto [entry, fresh] = told_.try_emplace(connection, Told{.since = now_});

@@ -98,6 +98,9 @@ struct Request {
   [[nodiscard]] bool waits() const { return at == 0 && !answered; }
   [[nodiscard]] bool at_worker() const { return at != 0; }
 
+  // Its time is over before anybody has begun it.
+  [[nodiscard]] bool is_late(Time now) const { return now >= std::min(until, first_until); }
+
   // When something is to be decided about it, should nothing happen before (sections 4 and 8).
   [[nodiscard]] Time deadline() const {
     if (answered) return ask_at;

@@ -117,8 +117,7 @@ void NaiveWorld::pass() {
   }
 }
 
-// ---- clients
-// -------------------------------------------------------------------------------------
+// ---- clients ----------------------------------------------------------------------------------
 
 void NaiveWorld::client_turn() {
   const ClientConnection client{static_cast<std::uint32_t>(1 + choices_.below(clients_count))};
@@ -188,8 +187,7 @@ void NaiveWorld::say(ClientConnection client, FromClient message, std::string pa
                   payload.empty() ? Payload{} : Payload{payload}});
 }
 
-// ---- workers
-// -------------------------------------------------------------------------------------
+// ---- workers ----------------------------------------------------------------------------------
 
 void NaiveWorld::worker_turn() {
   const std::uint64_t dice = choices_.below(100);
@@ -353,7 +351,7 @@ void NaiveWorld::answer() {
   Error error{id, codes[choices_.below(codes.size())], "at random", {}};
   if (error.code == ErrorCode::worker_failed) error.meta.status = one_in(4) ? 404 : 500;
   if (one_in(8)) error.meta.reason = one_in(2) ? "server_cut" : "its own";
-  if (one_in(24) && error.code == ErrorCode::worker_failed) error.meta.duplicate = true;
+  if (one_in(24)) error.meta.duplicate = true;
   say(connection, std::move(error));
 }
 

@@ -118,8 +118,7 @@ void World::turn() {
   give(Tick{.backend_empty = choices_.below(3) != 0, .frontend_empty = choices_.below(3) != 0});
 }
 
-// ---- clients
-// -------------------------------------------------------------------------------------
+// ---- clients ----------------------------------------------------------------------------------
 
 void World::ask(std::uint32_t client) {
   Request request{WireId{choices_.below(20)}, choices_.below(4) == 0 ? "n" : "m", {}};
@@ -183,8 +182,7 @@ void World::forget_client(std::uint32_t client) {
   give(ClientUnreachable{ClientConnection{client}, choices_.below(2) == 0});
 }
 
-// ---- workers
-// -------------------------------------------------------------------------------------
+// ---- workers ----------------------------------------------------------------------------------
 
 // Its connection dies; now and then with a REQUEST that had just been sent, or has been answered.
 void World::cut(Worker& worker) {
@@ -333,8 +331,7 @@ WorkerState World::some_state() {
   return choices_.below(4) != 0 ? WorkerState::ready : static_cast<WorkerState>(choices_.below(4));
 }
 
-// ---- what the Controller does
-// --------------------------------------------------------------------
+// ---- what the Controller does -----------------------------------------------------------------
 
 void World::expect(bool holds, const std::string& sentence) {
   if (!holds) violations_.push_back(sentence);
