@@ -197,7 +197,8 @@ void NaiveWorld::worker_turn() {
   if (dice < 80) return beat(*worker);
   if (dice < 90) return report(*worker);
   if (dice < 94) return break_connection(*worker);
-  if (dice < 98) return fault();
+  if (dice < 97) return fault();
+  if (dice < 98) return start_anew();
   say(some_connection(), Deregister{"at random"});
 }
 
@@ -286,6 +287,18 @@ void NaiveWorld::enlist() {
   if (one_in(12)) connection = some_connection();
   if (connection.value == next_connection_) ++next_connection_;
   say(connection, Register{some_info(name, instance)});
+}
+
+// Several workers do so at once, and nothing is read of what they have been before.
+void NaiveWorld::start_anew() {
+  const std::map<std::string, naive::Worker> before = model_.workers();
+  for (const auto& [name, worker] : before) {
+    if (one_in(4)) continue;
+    const WorkerConnection connection{next_connection_++};
+    say(connection, Register{some_info(name, worker.said.instance.value + 1)});
+  }
+  now_ += options_.heartbeat_interval + some_time(one_in(2) ? 10 : 3'000);
+  give(Tick{.backend_empty = !one_in(4), .frontend_empty = !one_in(3)});
 }
 
 void NaiveWorld::beat(const naive::Worker& worker) {

@@ -9,6 +9,7 @@
 // Every kind of event comes: also pauses in which the broker is not woken, time that passes with
 // all its Ticks and some of the workers speaking, and new configurations.
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,7 @@ class NaiveWorld {
   // Workers.
   void worker_turn();
   void enlist();
+  void start_anew();
   void beat(const naive::Worker& worker);
   void report(const naive::Worker& worker);
   void answer();
