@@ -201,7 +201,9 @@ void BrokerChecker::judge(const WorkerNote& note, Time now) {
   const auto session = std::ranges::find_if(
       sessions_, [&](const auto& entry) { return entry.second.name == note.worker; });
   if (session == sessions_.end()) return;
-  MUST(note.what != "expired" || now - session->second.heard >= options_.expiry(),
+  const Duration expiry =
+      options_.heartbeat_interval * static_cast<int>(options_.heartbeat_liveness);
+  MUST(note.what != "expired" || now - session->second.heard >= expiry,
        session->second.name + " is taken for dead too soon");
   end_session(session);
 }
