@@ -83,7 +83,7 @@ class Output(unittest.TestCase):
 class Restart(unittest.TestCase):
     def test_a_broker_that_was_killed_and_is_back_is_asked_again(self):
         with Cluster(**{"no_worker.restart_grace": "20s"}) as cluster:
-            cluster.agent("slow", "--demo", **{"echo.first_token": "2s"})
+            cluster.agent("slow", "--demo", **{"echo.first_token": "4s"})
             first = cluster.broker
             with subprocess.Popen(
                     [BIN / "muster", "ask", "--broker", first.frontend, "--model", "echo", "so"],
@@ -102,7 +102,7 @@ class Restart(unittest.TestCase):
 class Drain(unittest.TestCase):
     def test_drain_waits_for_what_is_in_hand_and_undrain_takes_it_back(self):
         with Cluster() as cluster:
-            cluster.agent("slow", "--demo", **{"echo.first_token": "1s"})
+            cluster.agent("slow", "--demo", **{"echo.first_token": "4s"})
             with subprocess.Popen(
                     [BIN / "muster", "ask", "--broker", cluster.broker.frontend, "--model", "echo",
                      "so"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as asking:

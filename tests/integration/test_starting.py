@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import random
 import signal
 import socket
 import unittest
@@ -11,10 +12,12 @@ from muster_processes import (ANY_PORT, JSON_LOG, Agent, Broker, Cluster, ModelS
 
 
 def free_port():
-    """A port that nothing listens on now."""
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nothing listens on now, and that no connection is given for its own end later."""
+    while True:
+        port = random.randrange(10_000, 30_000)  # below those that systems give
+        with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Configuration(unittest.TestCase):
@@ -150,8 +153,7 @@ class Waiting(unittest.TestCase):
     """Agents keep trying, and say so once."""
 
     def test_an_agent_before_its_broker(self):
-        with Broker() as first:
-            frontend, backend = first.frontend, first.backend
+        frontend, backend = (f"tcp://127.0.0.1:{free_port()}" for _ in range(2))
         with Agent("early", backend, "--demo") as agent:
             said = agent.wait_for("that no broker is there",
                                   lambda r: r["level"] in ("warning", "error"))

@@ -118,15 +118,48 @@ Plan Plan::draw(Draw& draw, bool lossy) {
   return plan;
 }
 
+namespace {
+
+std::string say_of(const broker::ControllerOptions& options) {
+  return "  brokers: interval " + seconds(options.heartbeat_interval) + " x " +
+         std::to_string(options.heartbeat_liveness) + ", policy " +
+         std::string{policy_name(options.policy)} + ", time-outs " +
+         seconds(options.request_timeout) + " first " + seconds(options.first_timeout) + " idle " +
+         seconds(options.idle_timeout) + ", retries " + std::to_string(options.retries) +
+         ", depth " + std::to_string(options.queue_depth_max) + ", wait " +
+         seconds(options.no_worker_wait) + ", grace " + seconds(options.restart_grace) +
+         ", ejection " + std::to_string(options.ejection_failures) + " for " +
+         seconds(options.ejection_duration) + ", stall " + seconds(options.stall) + ", held " +
+         std::to_string(options.held_bytes_max) + ", outstanding " +
+         std::to_string(options.outstanding_per_client_max) + "\n";
+}
+
+std::string say_of(const agent::AgentOptions& options) {
+  std::string text = "  " + options.name + ": " + std::to_string(*options.slots) + " slots,";
+  for (const ModelDescription& model : options.models)
+    text += " " + model.name + (model.aliases.empty() ? "" : " or alias");
+  for (const auto& [key, value] : options.labels)
+    text += ", " + key + "=" + value;
+  return text + ", drains within " + seconds(options.drain_timeout) + "\n";
+}
+
+}  // namespace
+
 std::string Plan::describe() const {
-  std::string text =
-      std::to_string(brokers) + " brokers, " + std::to_string(agents) + " agents, " +
-      std::to_string(clients) + " clients, " + std::to_string(rogue_workers) + " rogue workers" +
-      (impostor ? " (one as w0), " : ", ") + std::to_string(rogue_clients) + " rogue clients; " +
-      std::to_string(models.size()) + " models; interval " + seconds(broker.heartbeat_interval) +
-      " x " + std::to_string(broker.heartbeat_liveness) + "; policy " +
-      std::string{policy_name(broker.policy)} + "; faults for " + seconds(faulty) + ", one in " +
-      seconds(fault_gap) + ":";
+  std::string text = std::to_string(brokers) + " brokers, " + std::to_string(agents) + " agents, " +
+                     std::to_string(clients) + " clients, " + std::to_string(rogue_workers) +
+                     " rogue workers" + (impostor ? " (one as w0), " : ", ") +
+                     std::to_string(rogue_clients) + " rogue clients\n" + say_of(broker);
+  for (const auto& options : agent)
+    text += say_of(options);
+  text += "  network: latency " + seconds(network.latency_min) + " to " +
+          seconds(network.latency_max) + ", redial " + seconds(network.redial) + ", high water " +
+          std::to_string(network.dealer_high_water) + " frontends " +
+          std::to_string(frontend_high_water) + " backends " + std::to_string(backend_high_water) +
+          ", reads a turn " + std::to_string(reads_a_turn) + ", turns late by " +
+          seconds(turn_delay) + "\n  clients ask each " + seconds(workload.gap) +
+          ", answers take up to " + seconds(work.longest) + "\n  faults for " + seconds(faulty) +
+          ", each " + seconds(fault_gap) + ":";
   for (std::size_t i = 0; i < fault_kinds; ++i)
     if (fault_weights[i] > 0) text += " " + std::string{fault_name(static_cast<FaultKind>(i))};
   return text;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "protocol/prng.hpp"
+#include "tests/support/effort.hpp"
 #include "tests/support/naive_world.hpp"
 
 namespace muster::test {
@@ -20,12 +21,8 @@ class NaiveSeed final : public Choices {
   Prng prng_;
 };
 
-// Fewer where each step is slow; fuzz_model goes on under the same sanitizers for hours.
-#if !defined(__has_feature)
-#define __has_feature(feature) 0
-#endif
-constexpr std::uint64_t naive_seeds =
-    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ? 40 : 400;
+// fuzz_model goes on under the same sanitizers for hours.
+constexpr std::uint64_t naive_seeds = effort(400, 10);
 
 TEST(Random, TheControllerDoesWhatANaiveModelSays) {
   std::uint64_t answers = 0;

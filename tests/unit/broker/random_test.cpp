@@ -31,7 +31,7 @@ class Seed final : public Choices {
 };
 
 // fuzz_controller goes on under the same sanitizers for hours.
-constexpr std::uint64_t seeds = effort(150, 40);
+constexpr std::uint64_t seeds = effort(150, 15);
 
 TEST(Random, EveryRequestGetsExactlyOneAnswer) {
   std::size_t answered = 0;

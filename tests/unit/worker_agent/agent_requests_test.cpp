@@ -279,12 +279,12 @@ TEST(AgentRequests, ABrokerThatAsksAndNeverReadsCannotGrowTheAgent) {
   Harness h{options_for(1)};
   h.make_ready();
   h.writable[0] = false;
-  for (std::uint64_t i = 0; i < muster::test::effort<std::uint64_t>(300'000, 150'000); ++i)
+  for (std::uint64_t i = 0; i < muster::test::effort<std::uint64_t>(300'000, 20'000); ++i)
     h.step(BrokerSaid{first, Cancel{WireId{i}}, {}});
   h.writable[0] = true;
   h.flush();
   EXPECT_LE(h.answers().size(), held_bytes_end / 512);
-  EXPECT_GE(h.answers().size(), held_bytes_max / 1024);
+  if (!muster::test::sanitized) EXPECT_GE(h.answers().size(), held_bytes_max / 1024);
 }
 
 TEST(AgentRequests, AnAnswerOverTheBrokersLimitsIsAnErrorThatSaysSo) {

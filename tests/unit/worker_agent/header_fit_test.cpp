@@ -8,6 +8,7 @@
 
 #include "protocol/codec.hpp"
 #include "protocol/prng.hpp"
+#include "tests/support/effort.hpp"
 
 namespace muster::agent::test {
 namespace {
@@ -205,7 +206,7 @@ TEST(HeaderFit, TheBoundIsNeverBelowWhatIsEncoded) {
   const auto text = [&](std::size_t bytes_max) {
     return std::string(chance.below(bytes_max), 'x');
   };
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < muster::test::effort(2000, 300); ++i) {
     PartMeta meta{chance.below(2) == 0 ? std::optional<std::uint64_t>{} : chance.next(),
                   text(300),
                   {},

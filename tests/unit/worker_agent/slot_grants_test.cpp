@@ -9,6 +9,7 @@
 
 #include "agent_harness.hpp"
 #include "protocol/prng.hpp"
+#include "tests/support/effort.hpp"
 
 namespace muster::agent::test {
 namespace {
@@ -286,7 +287,7 @@ class Brokers {
 
 TEST(SlotGrants, NeverAddUpToMoreThanTheSlotsAndComeBackToEvenWhateverHappens) {
   std::uint64_t moves = 0;
-  for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
+  for (std::uint64_t seed = 1; seed <= muster::test::effort<std::uint64_t>(1000, 100); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Brokers brokers{seed, seed % 11, 1 + seed % 4};
     brokers.run(2000);
