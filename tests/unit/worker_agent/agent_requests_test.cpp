@@ -284,7 +284,9 @@ TEST(AgentRequests, ABrokerThatAsksAndNeverReadsCannotGrowTheAgent) {
   h.writable[0] = true;
   h.flush();
   EXPECT_LE(h.answers().size(), held_bytes_end / 512);
-  if (!muster::test::sanitized) EXPECT_GE(h.answers().size(), held_bytes_max / 1024);
+  if (!muster::test::sanitized) {
+    EXPECT_GE(h.answers().size(), held_bytes_max / 1024);
+  }
 }
 
 TEST(AgentRequests, AnAnswerOverTheBrokersLimitsIsAnErrorThatSaysSo) {
