@@ -34,8 +34,14 @@ void WorkerSessions::on_register(WorkerConnection connection, WorkerDescription&
                    "a newer instance is registered on this very connection", step);
   }
   if (bound != nullptr && (bound->name != info.worker || bound->instance != info.instance)) {
-    end(*bound, "replaced", reason::deregistered,
-        "its connection registered as \"" + info.worker + "\" anew", step);
+    Ended ended = bury(*bound, "replaced", reason::deregistered,
+                       "its connection registered as \"" + info.worker + "\" anew", step);
+    if (!ended.successor && workers_.find(std::string_view{info.worker}) == nullptr &&
+        !workers_.removed(info.worker, info.instance)) {
+      ended.successor = Contender{connection, std::move(info), {}, {}};
+      return settle(as_one(std::move(ended)), step);
+    }
+    settle(as_one(std::move(ended)), step);
     bound = nullptr;
   }
   if (bound != nullptr && bound->broken) return resume(*bound, connection, std::move(info), step);

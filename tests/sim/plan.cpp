@@ -80,6 +80,7 @@ std::string_view fault_name(FaultKind kind) {
   static constexpr std::array<std::string_view, fault_kinds> names{
       "kill", "host_gone", "freeze", "reset",       "jump", "cut",
       "slow", "stop",      "server", "reconfigure", "order"};
+  static_assert(!names.back().empty(), "each kind has a name");
   return names[static_cast<std::size_t>(kind)];
 }
 
