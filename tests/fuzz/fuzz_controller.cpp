@@ -3,26 +3,8 @@
 // the invariants do after every step.
 
 #include "protocol/check.hpp"
-#include "tests/fuzz/fuzz_input.hpp"
+#include "tests/fuzz/fuzz_choices.hpp"
 #include "tests/support/world.hpp"
-
-namespace muster::test {
-namespace {
-
-class FuzzChoices final : public Choices {
- public:
-  FuzzChoices(const std::uint8_t* data, std::size_t size) : input_(data, size) {}
-  std::uint64_t next() override { return input_.below(1 << 16); }
-  std::uint64_t below(std::uint64_t bound) override { return input_.below(bound); }
-  std::string bytes() override { return std::string{input_.piece()}; }
-  [[nodiscard]] bool spent() const override { return input_.spent(); }
-
- private:
-  FuzzInput input_;
-};
-
-}  // namespace
-}  // namespace muster::test
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   constexpr int turns_max = 2'000;

@@ -5,30 +5,12 @@
 #include <cstdio>
 
 #include "protocol/check.hpp"
-#include "tests/fuzz/fuzz_input.hpp"
+#include "tests/fuzz/fuzz_choices.hpp"
 #include "tests/support/naive_world.hpp"
-
-namespace muster::test {
-namespace {
-
-class ModelChoices final : public Choices {
- public:
-  ModelChoices(const std::uint8_t* data, std::size_t size) : input_(data, size) {}
-  std::uint64_t next() override { return input_.below(1 << 16); }
-  std::uint64_t below(std::uint64_t bound) override { return input_.below(bound); }
-  std::string bytes() override { return std::string{input_.piece()}; }
-  [[nodiscard]] bool spent() const override { return input_.spent(); }
-
- private:
-  FuzzInput input_;
-};
-
-}  // namespace
-}  // namespace muster::test
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   constexpr int turns_max = 1'000;
-  muster::test::ModelChoices choices{data, size};
+  muster::test::FuzzChoices choices{data, size};
   muster::test::NaiveWorld world{choices, 1};
   world.run(turns_max);
   const std::string failure = world.failure();

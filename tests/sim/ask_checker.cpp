@@ -41,6 +41,7 @@ void AskChecker::ended(Nonce nonce, const client::RequestEnded& end, Time now) {
        named(nonce) + " ends " + seconds(now - asked.due) + " s later than it may");
   MUST(end.parts == asked.parts, named(nonce) + " ends after another number of parts");
   if (end.conclusion.kind == client::EndKind::answered) {
+    ++answered_;
     const std::string bytes = end.bytes.joined();
     const std::string worker{asked.parts == 0 ? worker_of(bytes) : asked.worker};
     MUST(bytes == end_of(nonce, asked.parts, worker),
@@ -48,7 +49,6 @@ void AskChecker::ended(Nonce nonce, const client::RequestEnded& end, Time now) {
              " parts of " + worker);
   }
   ++ended_;
-  ++ends_[static_cast<std::size_t>(end.conclusion.kind)];
   outstanding_.erase(found);
 }
 

@@ -3,7 +3,6 @@
 // AskChecker: holds the whole cluster to its promise, from where the programs stand that ask: every
 // request ends once, in time, and what is answered is the whole answer, in order, of one worker.
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -29,8 +28,8 @@ class AskChecker {
   void forget(HostId client);
 
   [[nodiscard]] std::size_t outstanding() const { return outstanding_.size(); }
-  [[nodiscard]] std::size_t answered() const { return ends_[0]; }
-  [[nodiscard]] std::size_t ended_otherwise() const { return ended_ - ends_[0]; }
+  [[nodiscard]] std::size_t answered() const { return answered_; }
+  [[nodiscard]] std::size_t ended_otherwise() const { return ended_ - answered_; }
   [[nodiscard]] std::string story() const;
 
  private:
@@ -46,7 +45,7 @@ class AskChecker {
   Nonce last_ = 0;
   std::uint64_t sendings_ = 0;
   std::size_t ended_ = 0;
-  std::array<std::size_t, 8> ends_{};  // by client::EndKind
+  std::size_t answered_ = 0;
 };
 
 }  // namespace muster::sim

@@ -100,7 +100,7 @@ void BrokerChecker::word_of(WorkerConnection from, const FromWorker& message, Ti
   } else if (const auto* final = std::get_if<Final>(&message)) {
     attempt(final->id, Cause::Kind::final, final->seq);
     if (cause_->had_it) session->failures = 0;
-    free(*session, cause_->attempt);
+    session->holds.erase(cause_->attempt);
   } else if (const auto* error = std::get_if<Error>(&message)) {
     attempt(error->id, Cause::Kind::error, 0);
     if (cause_->had_it && !error->meta.duplicate) error_of(*session, *error, now);
@@ -115,7 +115,7 @@ void BrokerChecker::error_of(Session& session, const Error& error, Time now) {
   if (error.code == ErrorCode::worker_failed && error.meta.status.value_or(0) >= 500)
     ++session.failures;
   if (gone && session.said.state == WorkerState::ready) session.said.state = WorkerState::unhealthy;
-  free(session, cause_->attempt);
+  session.holds.erase(cause_->attempt);
   if (!held.owed) return;
   Owed& owed = owed_.at(*held.owed);
   if (gone) {
@@ -144,7 +144,7 @@ void BrokerChecker::heard(const WorkerFault& event, Time now) {
   if (session == nullptr || !fault.id) return;
   const BrokerId attempt{fault.id->value};
   cause_ = Cause{event.from, attempt, Cause::Kind::error, 0, session->holds.contains(attempt)};
-  if (fault.type == final_type || fault.type == error_type) free(*session, attempt);
+  if (fault.type == final_type || fault.type == error_type) session->holds.erase(attempt);
 }
 
 void BrokerChecker::heard(const WorkerUnreachable& event, Time now) {
@@ -261,10 +261,6 @@ void BrokerChecker::end_session(Sessions::iterator session) {
   // Another that comes under this name is another worker.
   for (auto& [key, owed] : owed_)
     owed.avoids.erase(ended.name);
-}
-
-void BrokerChecker::free(Session& session, BrokerId attempt) {
-  session.holds.erase(attempt);
 }
 
 // Its worker does not have it any more, and has not answered.

@@ -3,8 +3,7 @@
 // BrokerChecker: holds one life of a broker to its promise, from what it hears and what it does
 // alone. It keeps a table of its own, made from docs/protocol.md and not from the broker's code:
 // who is owed an answer, who has which slot, what each worker has said of itself. Of the broker's
-// own notes it takes only that a session has ended. After every step
-// it judges each action by that:
+// own notes it takes only that a session has ended. After every step it judges each action by that:
 //
 // - every REQUEST and QUERY gets one answer and no more, in time; nothing is sent after it;
 // - the parts of an answer are those of its request, in order, of the one worker that has it;
@@ -131,7 +130,6 @@ class BrokerChecker {
                  std::uint64_t sent_before);
   void end_session(Sessions::iterator session);
   void end(const Key& key);
-  void free(Session& session, BrokerId attempt);
   void lose(const Held& held);
   [[nodiscard]] Session* session_at(WorkerConnection connection);
   [[nodiscard]] Held* held_by(BrokerId attempt);

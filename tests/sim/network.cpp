@@ -17,8 +17,6 @@ RouterId Network::bind(HostId host, std::size_t high_water) {
 
 void Network::come_back(HostId host, Time now) {
   down_[host] = false;
-  for (auto& [id, router] : routers_)
-    if (router.host == host) router.bound = true;
   const auto told = [&](Pipe& pipe) {
     if (!pipe.closed) return;
     Item& closed = pipe.items.back();
@@ -149,7 +147,7 @@ void Network::advance(Time now) {
 
 void Network::dial(DealerId id, Dealer& dealer, Time now) {
   const Router& router = routers_.at(dealer.router);
-  const bool possible = router.bound && !down_[router.host] && !down_[dealer.host] &&
+  const bool possible = !down_[router.host] && !down_[dealer.host] &&
                         !is_cut(dealer.host, router.host, now) &&
                         !is_cut(router.host, dealer.host, now);
   if (!possible) {
@@ -243,8 +241,6 @@ void Network::kill(HostId host, Duration silent, Time now) {
       tidy(entry);
     }
   }
-  for (auto& [id, router] : routers_)
-    if (router.host == host) router.bound = false;
   for (auto next = dealers_.begin(); next != dealers_.end();) {
     const auto entry = next++;
     if (entry->second.host != host) continue;

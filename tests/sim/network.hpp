@@ -126,7 +126,6 @@ class Network {
   struct Router {
     HostId host = 0;
     std::size_t high_water = 0;
-    bool bound = true;
     std::uint32_t read_last = 0;
   };
   struct Path {

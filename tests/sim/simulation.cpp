@@ -91,7 +91,6 @@ std::unique_ptr<Process> Simulation::make(const Machine& machine) {
 
 void Simulation::start(Machine& machine) {
   stage_.trace.say(machine.name, "starts");
-  stage_.network.set_up(machine.host, true);
   stage_.network.come_back(machine.host, stage_.now);
   machine.process = make(machine);
   machine.frozen_until = machine.busy_until = stage_.now;
@@ -123,7 +122,6 @@ void Simulation::pass(Time until) {
     at = std::min(at, stage_.network.next_event());
     for (const auto& machine : machines_) {
       const Time when = due(*machine);
-      if (when >= at && next != nullptr) continue;
       if (when < at) {
         at = when;
         next = machine.get();

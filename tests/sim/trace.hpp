@@ -6,8 +6,9 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
-#include "client/core/event.hpp"
 #include "protocol/codec.hpp"
 #include "protocol/message.hpp"
 #include "protocol/time.hpp"

@@ -3,32 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include "protocol/prng.hpp"
 #include "tests/support/effort.hpp"
+#include "tests/support/seed_choices.hpp"
 #include "tests/support/world.hpp"
 
 namespace muster::test {
 namespace {
-
-class Seed final : public Choices {
- public:
-  explicit Seed(std::uint64_t seed) : prng_(seed) {}
-  std::uint64_t next() override { return prng_.next(); }
-  std::uint64_t below(std::uint64_t bound) override { return prng_.below(bound); }
-  std::string bytes() override {
-    std::string some(prng_.below(30), '\0');
-    for (char& byte : some)
-      byte = static_cast<char>(prng_.below(256));
-    if (!some.empty()) some[0] = static_cast<char>(0x90 + prng_.below(6));  // mostly an array
-    if (some.size() > 3 && prng_.below(2) == 0)
-      some.replace(1, 2, prng_.below(2) ? "\1\1" : "\1\2");
-    return some;
-  }
-  [[nodiscard]] bool spent() const override { return false; }
-
- private:
-  Prng prng_;
-};
 
 // fuzz_controller goes on under the same sanitizers for hours.
 constexpr std::uint64_t seeds = effort(150, 15);
@@ -36,7 +16,7 @@ constexpr std::uint64_t seeds = effort(150, 15);
 TEST(Random, EveryRequestGetsExactlyOneAnswer) {
   std::size_t answered = 0;
   for (std::uint64_t seed = 0; seed < seeds; ++seed) {
-    Seed choices{seed};
+    SeedChoices choices{seed};
     World world{choices, seed};
     world.run(1'000);
     ASSERT_EQ(world.violations(), std::vector<std::string>{}) << "seed " << seed;
@@ -46,8 +26,8 @@ TEST(Random, EveryRequestGetsExactlyOneAnswer) {
 }
 
 TEST(Random, TheSameSeedGivesTheSameActions) {
-  Seed first{42};
-  Seed second{42};
+  SeedChoices first{42};
+  SeedChoices second{42};
   World a{first, 42};
   World b{second, 42};
   a.run(2'000);
