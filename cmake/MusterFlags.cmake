@@ -36,7 +36,8 @@ if(MUSTER_SANITIZE)
   target_link_options(muster_flags INTERFACE -fsanitize=${MUSTER_SANITIZE})
 endif()
 
-# The sanitizer presets compile all sources of a target as one, which takes a quarter of the time.
+# The sanitizer presets, and tools/test in a new tree, compile all sources of a target as one, which
+# takes a quarter of the time.
 # A source whose own names others of its target have too is named behind ALONE, and stays by itself.
 # Not by CMAKE_UNITY_BUILD: that writes absolute paths, so that no clone finds in the ccache what
 # another has compiled.
