@@ -26,6 +26,7 @@ class Controller::Impl {
         instance_(birth.instance),
         started_(now),
         now_(now),
+        workers_(options_.policy),
         clients_(options_, now),
         dispatcher_(options_, workers_, requests_, waiting_, counters_, birth.first_id, birth.seed,
                     now),

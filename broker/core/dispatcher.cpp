@@ -38,7 +38,7 @@ void note_failure(const PendingRequest* request, ErrorCode code, std::string_vie
 
 }  // namespace
 
-Dispatcher::Dispatcher(const ControllerOptions& options, const WorkerRegistry& workers,
+Dispatcher::Dispatcher(const ControllerOptions& options, WorkerRegistry& workers,
                        InFlightTable& requests, WaitingRoom& waiting, Counters& counters,
                        BrokerId first_id, std::uint64_t seed, Time started)
     : options_(options),

@@ -30,9 +30,9 @@ struct Verdict {
 
 class Dispatcher {
  public:
-  Dispatcher(const ControllerOptions& options, const WorkerRegistry& workers,
-             InFlightTable& requests, WaitingRoom& waiting, Counters& counters, BrokerId first_id,
-             std::uint64_t seed, Time started);
+  Dispatcher(const ControllerOptions& options, WorkerRegistry& workers, InFlightTable& requests,
+             WaitingRoom& waiting, Counters& counters, BrokerId first_id, std::uint64_t seed,
+             Time started);
 
   // Takes a new REQUEST in, or answers it.
   void accept(ClientConnection from, Request&& message, Header&& header, Payload&& payload,

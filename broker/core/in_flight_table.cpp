@@ -98,6 +98,7 @@ void InFlightTable::bind(PendingRequest& request, WorkerInfo& worker, BrokerId a
   if (worker.holds.empty()) worker.progressed = now;
   if (request.phase == Phase::waiting) request.phase = Phase::sent;
   worker.holds.push_back(request);
+  worker.touch();
   if (by_attempt_.size() >= bucket_count_) grow_buckets();
   CHECK(by_attempt_.insert(request).second, "a broker id was used twice");
   rearm(request);
@@ -108,6 +109,7 @@ void InFlightTable::unbind(PendingRequest& request, Time now) {
   WorkerInfo& worker = *request.worker;
   worker.holds.erase(HeldRequests::s_iterator_to(request));
   if (worker.holds.empty()) worker.idle_since = now;
+  worker.touch();
   by_attempt_.erase(by_attempt_.iterator_to(request));
   request.worker = nullptr;
 }

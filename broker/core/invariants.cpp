@@ -45,6 +45,18 @@ void check_request(const PendingRequest& request, const WorkerRegistry& workers,
   CHECK(request.armed <= request.deadline(), "a request's timer is later than its deadline");
 }
 
+// Who waits to be looked at, or for the end of its time aside, is not held to what it is now.
+void check_pools(const WorkerRegistry& workers, Time now) {
+  for (const auto& [name, worker] : workers.all()) {
+    CHECK(worker->seats.size() == worker->names.size(), "a worker has no seat for a name of its");
+    if (worker->is_touched || worker->aside) continue;
+    for (const Seat& seat : worker->seats) {
+      CHECK(seat.pool->workers()[seat.number] == worker.get(), "a worker's seat is another's");
+      CHECK(seat.pool->is_current(seat.number, now), "a worker is chosen by what it was before");
+    }
+  }
+}
+
 }  // namespace
 
 void check_invariants(const WorkerRegistry& workers, const InFlightTable& requests,
@@ -73,6 +85,7 @@ void check_invariants(const WorkerRegistry& workers, const InFlightTable& reques
     }
   }
   CHECK(slots_taken == at_workers, "slots and requests at workers do not agree");
+  check_pools(workers, now);
 }
 
 }  // namespace muster::broker

@@ -10,6 +10,7 @@ namespace muster::broker {
 void WorkerHealth::succeeded(WorkerInfo& worker, Step& step) const {
   worker.failures_in_row = 0;
   if (!std::exchange(worker.aside, false)) return;
+  worker.touch();
   note(worker, "taken_back", "its model server has answered again", false, step);
 }
 
@@ -17,6 +18,7 @@ void WorkerHealth::failed(WorkerInfo& worker, Step& step) {
   ++worker.failures_in_row;
   if (worker.aside) {
     worker.aside_until = step.now + options_.ejection_duration;
+    worker.touch();
     return;
   }
   if (options_.ejection_failures == 0 || worker.failures_in_row < options_.ejection_failures ||
@@ -24,6 +26,7 @@ void WorkerHealth::failed(WorkerInfo& worker, Step& step) {
     return;
   }
   worker.aside = true;
+  worker.touch();
   worker.aside_until = step.now + options_.ejection_duration;
   ++counters_.put_aside;
   note(worker, "put_aside",
@@ -43,6 +46,7 @@ WorkerInfo* WorkerHealth::take_back_beyond_share(const std::vector<std::string>&
         first = worker;
     }
     first->aside = false;
+    first->touch();
     note(*first, "taken_back", "too few others serve " + in_quotes(name), false, step);
     return first;
   }
@@ -69,6 +73,7 @@ void WorkerHealth::got_done(WorkerInfo& worker, Step& step) const {
 void WorkerHealth::goes_on(WorkerInfo& worker, std::string_view why, Step& step) const {
   worker.progressed = step.now;
   if (!std::exchange(worker.stalled, false)) return;
+  worker.touch();
   note(worker, "goes_on", std::string{why}, false, step);
 }
 
@@ -83,6 +88,7 @@ bool WorkerHealth::told(WorkerInfo& worker, std::optional<std::uint64_t> progres
     return false;
   }
   worker.stalled = true;
+  worker.touch();
   ++counters_.stalled;
   note(worker, "stalled",
        "it has " + std::to_string(worker.in_flight()) +

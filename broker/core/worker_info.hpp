@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/core/ids.hpp"
@@ -40,6 +41,14 @@ enum class Standing : std::uint8_t {
   return standing <= Standing::stalled;
 }
 
+class ModelPool;
+
+// A worker's place in the pool of one of its names.
+struct Seat {
+  ModelPool* pool = nullptr;
+  std::uint32_t number = 0;
+};
+
 struct WorkerInfo {
   SessionId session;
   WorkerConnection connection;
@@ -66,7 +75,7 @@ struct WorkerInfo {
   Time registered{};
   Time last_heard{};
   Time idle_since{};
-  std::uint64_t last_picked = 0;  // for round_robin; 0: never
+  std::uint64_t last_given = 0;  // for round_robin: which of all requests was the last; 0: none
 
   // `stalled`: it has work in hand, and tells that nothing gets done (`progress` stands still)
   // since `progressed`. `aside`: put aside after `failures_in_row` of its model server, until one
@@ -87,8 +96,13 @@ struct WorkerInfo {
   };
   std::optional<Probing> probe;
 
-  // Each name and alias that it serves, once, sorted.
+  // Each name and alias that it serves, once, sorted; and where it sits for each.
   std::vector<std::string> names;
+  std::vector<Seat> seats;
+
+  // The registry's list of those that its pools are to look at again; null: nobody keeps one.
+  std::vector<WorkerInfo*>* touched = nullptr;
+  bool is_touched = false;
 
   // Every slot that is taken; also by requests whose client has its answer already.
   HeldRequests holds;
@@ -102,6 +116,12 @@ struct WorkerInfo {
   std::uint64_t refused = 0;
   std::uint64_t malformed = 0;
   Time malformed_since{};
+
+  // To be called with whatever changes standing(), load() or `last_given`: who is chosen next is
+  // chosen by what it is then.
+  void touch() {
+    if (touched != nullptr && !std::exchange(is_touched, true)) touched->push_back(this);
+  }
 
   [[nodiscard]] std::uint64_t in_flight() const { return holds.size(); }
   [[nodiscard]] std::uint64_t free_slots() const {

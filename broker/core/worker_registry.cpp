@@ -23,7 +23,37 @@ WorkerInfo* WorkerRegistry::find(SessionId session) {
 std::span<WorkerInfo* const> WorkerRegistry::serving(std::string_view model) const {
   const auto found = by_model_.find(model);
   if (found == by_model_.end()) return {};
-  return found->second;
+  return found->second.workers();
+}
+
+ModelPool* WorkerRegistry::pool(std::string_view model, Time now) {
+  look_at_touched(now);
+  const auto found = by_model_.find(model);
+  return found != by_model_.end() ? &found->second : nullptr;
+}
+
+void WorkerRegistry::look_at_touched(Time now) {
+  while (!aside_until_.empty() && aside_until_.begin()->first <= now) {
+    if (WorkerInfo* worker = find(aside_until_.begin()->second)) worker->touch();
+    aside_until_.erase(aside_until_.begin());
+  }
+  for (WorkerInfo* worker : touched_) {
+    worker->is_touched = false;
+    if (worker->aside && now < worker->aside_until)
+      aside_until_.emplace(worker->aside_until, worker->session);
+    for (const Seat& seat : worker->seats)
+      seat.pool->look_at(seat.number, now);
+  }
+  touched_.clear();
+}
+
+void WorkerRegistry::use(RoutingPolicyKind policy) {
+  policy_ = policy;
+  for (const auto& [name, worker] : by_name_) {
+    for (const Seat& seat : worker->seats)
+      seat.pool->use(policy);
+    worker->touch();
+  }
 }
 
 bool WorkerRegistry::ever_served(std::string_view model) const {
@@ -44,6 +74,7 @@ WorkerInfo& WorkerRegistry::add(const WorkerDescription& info, WorkerConnection 
   worker.last_heard = now;
   worker.idle_since = now;
   worker.malformed_since = now;
+  worker.touched = &touched_;
   by_name_.emplace(worker.name, std::move(owned));
   by_connection_.emplace(connection, &worker);
   by_session_.emplace(worker.session, &worker);
@@ -98,6 +129,7 @@ void WorkerRegistry::remove(WorkerInfo& worker, std::string reason, Time now) {
     gone_.pop_back();
   }
   unindex_models(worker);
+  if (worker.is_touched) std::erase(touched_, &worker);
   by_connection_.erase(worker.connection);
   by_session_.erase(worker.session);
   by_name_.erase(by_name_.find(worker.name));
@@ -123,16 +155,17 @@ std::vector<const GoneWorker*> WorkerRegistry::gone(Time now) const {
 
 void WorkerRegistry::index_models(WorkerInfo& worker) {
   for (const std::string& name : worker.names) {
-    by_model_[name].push_back(&worker);
+    by_model_.try_emplace(name, policy_).first->second.join(worker);
     if (names_seen_.size() < names_remembered_max) names_seen_.insert(name);
   }
+  worker.touch();
 }
 
 void WorkerRegistry::unindex_models(WorkerInfo& worker) {
   for (const std::string& name : worker.names) {
     const auto found = by_model_.find(name);
-    std::erase(found->second, &worker);
-    if (found->second.empty()) by_model_.erase(found);
+    found->second.leave(worker);
+    if (found->second.workers().empty()) by_model_.erase(found);
   }
 }
 

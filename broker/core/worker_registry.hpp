@@ -6,10 +6,11 @@
 // It holds soft state only: everything in it was said by workers since this broker started, and is
 // said again within one heartbeat after it starts anew.
 //
-// Complexity: look-ups are O(log n) in workers or names; a change costs O(names it serves x workers
-// serving them). Order is registration order everywhere, so the same events give the same choices.
+// Complexity: look-ups are O(log n) in workers or names; a change of a worker's models costs
+// O(names that it serves). The same events give the same order everywhere, and so the same choices.
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,8 +18,11 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "broker/core/options.hpp"
+#include "broker/core/routing/model_pool.hpp"
 #include "broker/core/worker_info.hpp"
 
 namespace muster::broker {
@@ -49,13 +53,20 @@ class WorkerRegistry {
   static constexpr std::size_t names_remembered_max =
       16384;  // beyond: no further name is remembered
 
+  explicit WorkerRegistry(RoutingPolicyKind policy) : policy_(policy) {}
+  WorkerRegistry(const WorkerRegistry&) = delete;
+  WorkerRegistry& operator=(const WorkerRegistry&) = delete;
+
   [[nodiscard]] WorkerInfo* find(std::string_view name);
   [[nodiscard]] WorkerInfo* find(WorkerConnection connection);
   [[nodiscard]] WorkerInfo* find(SessionId session);
   [[nodiscard]] const ByName& all() const { return by_name_; }
 
-  // Those that serve a model, by name or alias, in whatever state; in the order of their coming.
+  // Those that serve a model, by name or alias, in whatever state.
   [[nodiscard]] std::span<WorkerInfo* const> serving(std::string_view model) const;
+
+  // The same, as they are now, to choose from; null where there is none.
+  [[nodiscard]] ModelPool* pool(std::string_view model, Time now);
 
   // Whether any worker named this model since the broker started.
   [[nodiscard]] bool ever_served(std::string_view model) const;
@@ -67,6 +78,9 @@ class WorkerRegistry {
   void rebind(WorkerInfo& worker, WorkerConnection connection);
 
   void set_models(WorkerInfo& worker, std::vector<ModelDescription> models);
+
+  // Chosen by another policy from now on.
+  void use(RoutingPolicyKind policy);
 
   // The session has ended; `worker` is no more. REQUIRES: it holds no request.
   void remove(WorkerInfo& worker, std::string reason, Time now);
@@ -81,11 +95,22 @@ class WorkerRegistry {
  private:
   void index_models(WorkerInfo& worker);
   void unindex_models(WorkerInfo& worker);
+  void look_at_touched(Time now);
 
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const {
+      return std::hash<std::string_view>{}(name);
+    }
+  };
+
+  RoutingPolicyKind policy_;
   ByName by_name_;
   std::unordered_map<WorkerConnection, WorkerInfo*> by_connection_;
   std::unordered_map<SessionId, WorkerInfo*> by_session_;
-  std::map<std::string, std::vector<WorkerInfo*>, std::less<>> by_model_;
+  std::unordered_map<std::string, ModelPool, Hash, std::equal_to<>> by_model_;
+  std::vector<WorkerInfo*> touched_;                  // to be looked at before anything is chosen
+  std::set<std::pair<Time, SessionId>> aside_until_;  // ... and these when their time aside is over
   std::set<std::string, std::less<>> names_seen_;
   std::deque<GoneWorker> gone_;
   std::map<std::string, Instance> removed_;

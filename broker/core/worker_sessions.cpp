@@ -131,6 +131,7 @@ void WorkerSessions::on_heartbeat(WorkerInfo& worker, WorkerHeartbeat&& heartbea
   if (std::exchange(worker.grant, heartbeat.grant) != heartbeat.grant && !worker.broken)
     send_heartbeat(worker, step);
   worker.queue_length = heartbeat.queue_length;
+  worker.touch();
   worker.kv_cache_usage = heartbeat.kv_cache_usage;
   const bool other_state = worker.state != heartbeat.state;
   set_state(worker, heartbeat.state, std::move(heartbeat.why), step);
@@ -225,6 +226,7 @@ void WorkerSessions::unreachable(const WorkerUnreachable& event, Step& step) {
   if (breaks) {
     ++counters_.broken;
     worker->broken = true;
+    worker->touch();
     if (std::ranges::find(broken_, worker->session) == broken_.end())
       broken_.push_back(worker->session);
     note(*worker, "broken", "its connection is gone; it takes no requests until it is back", true,

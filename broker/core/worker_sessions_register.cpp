@@ -72,6 +72,7 @@ WorkerInfo& WorkerSessions::begin(WorkerConnection connection, WorkerDescription
   ++counters_.registered;
   checker_.watch(worker, step.now);
   worker.state = info.state;
+  worker.touch();
   worker.why = cut_to(info.why, text_bytes_max);
   note(worker, "registered",
        state_text(worker) + ", " + std::to_string(info.slots) + " slots, serves " +
@@ -87,6 +88,7 @@ void WorkerSessions::resume(WorkerInfo& worker, WorkerConnection connection,
   ++counters_.resumed;
   if (worker.connection != connection) workers_.rebind(worker, connection);
   worker.broken = false;
+  worker.touch();
   checker_.heard(worker, step.now);
   worker.probe.reset();
   holder_lives(worker, step);
@@ -233,6 +235,7 @@ void WorkerSessions::take_in(WorkerInfo& worker, WorkerDescription&& info, Step&
   worker.slots = std::min(info.slots, slots_max);
   worker.speed = info.speed;
   worker.queue_length = info.queue_length.value_or(0);
+  worker.touch();
   worker.labels = std::move(info.labels);
   worker.version = std::move(info.version);
   set_state(worker, info.state, std::move(info.why), step);
@@ -256,6 +259,7 @@ void WorkerSessions::set_state(WorkerInfo& worker, WorkerState state, std::strin
   worker.why = cut_to(std::move(why), text_bytes_max);
   const WorkerState before = std::exchange(worker.state, state);
   if (before == state) return;
+  worker.touch();
   note(worker, "state", std::string{state_name(before)} + " -> " + state_text(worker),
        state == WorkerState::unhealthy, step);
 }

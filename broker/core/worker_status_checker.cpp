@@ -35,6 +35,7 @@ bool WorkerStatusChecker::heard(WorkerInfo& worker, Time now) {
   last_sign_ = now;
   if (doubts_) end_doubt(now);
   if (!std::exchange(worker.suspect, false)) return false;
+  worker.touch();
   // It was to be judged when it would have expired, which may be long after it is overdue again.
   Watch& watch = watches_.at(worker.session);
   const Time overdue_at = now + options_.heartbeat_interval * 3 / 2;
@@ -121,6 +122,7 @@ void WorkerStatusChecker::judge(WorkerInfo& worker, Watch& watch, Time now, Due&
   } else if (silence >= overdue) {
     if (!worker.suspect) due.suspect.push_back(&worker);
     worker.suspect = true;
+    worker.touch();
     watch.judge_at = std::max(worker.last_heard + options_.expiry(), spared);
   } else {
     watch.judge_at = worker.last_heard + overdue;

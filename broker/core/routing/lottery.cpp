@@ -6,18 +6,26 @@
 namespace muster::broker {
 namespace {
 
-class Lottery final : public RoutingPolicy {
+struct Tickets {
+  double count = 0;
+
+  [[nodiscard]] static Tickets of(const WorkerInfo& worker) { return {worker.speed}; }
+  [[nodiscard]] static Tickets join(const Tickets& a, const Tickets& b) {
+    return {a.count + b.count};
+  }
+  friend bool operator==(const Tickets&, const Tickets&) = default;
+};
+
+class Lottery final : public TournamentPolicy<Tickets> {
  public:
-  WorkerInfo& pick(std::span<WorkerInfo* const> candidates, Prng& prng) override {
-    double tickets = 0;
-    for (const WorkerInfo* worker : candidates)
-      tickets += worker->speed;
-    double drawn = prng.unit() * tickets;
-    for (WorkerInfo* worker : candidates) {
-      drawn -= worker->speed;
-      if (drawn < 0) return *worker;
-    }
-    return *candidates.back();  // what rounding left over
+  std::size_t pick(Prng& prng) override {
+    double drawn = prng.unit() * workers().all().count;
+    return workers().find([&drawn](const Tickets& left, const Tickets& right) {
+      // Rounding may leave a ticket too high: it is not drawn where nobody has one.
+      if (drawn < left.count || right.count == 0) return true;
+      drawn -= left.count;
+      return false;
+    });
   }
 };
 

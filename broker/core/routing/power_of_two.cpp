@@ -3,23 +3,60 @@
 // Randomized Load Balancing", 2001), and it does not send every broker's next request to the same
 // worker.
 
+#include <vector>
+
 #include "broker/core/routing/routing_policy.hpp"
 
 namespace muster::broker {
 namespace {
 
+struct Count {
+  std::size_t workers = 0;
+
+  [[nodiscard]] static Count join(const Count& a, const Count& b) {
+    return {a.workers + b.workers};
+  }
+  friend bool operator==(const Count&, const Count&) = default;
+};
+
 class PowerOfTwo final : public RoutingPolicy {
  public:
-  WorkerInfo& pick(std::span<WorkerInfo* const> candidates, Prng& prng) override {
-    const std::uint64_t count = candidates.size();
-    if (count == 1) return *candidates.front();
-    const std::uint64_t first = prng.below(count);
-    std::uint64_t second = prng.below(count - 1);
-    if (second >= first) ++second;
-    WorkerInfo& a = *candidates[first];
-    WorkerInfo& b = *candidates[second];
-    return b.load() < a.load() ? b : a;
+  void set(std::size_t seat, const WorkerInfo* worker) override {
+    counts_.make_room(seat + 1);
+    if (loads_.size() <= seat) loads_.resize(counts_.seats());
+    counts_.set(seat, worker != nullptr ? Count{1} : Count{});
+    loads_[seat] = worker != nullptr ? worker->load() : 0;
   }
+
+  bool knows(std::size_t seat, const WorkerInfo* worker) const override {
+    if (seat >= loads_.size()) return worker == nullptr;
+    return counts_.at(seat).workers == (worker != nullptr ? 1 : 0) &&
+           loads_[seat] == (worker != nullptr ? worker->load() : 0);
+  }
+
+  std::size_t pick(Prng& prng) override {
+    const std::size_t count = counts_.all().workers;
+    if (count == 1) return of_rank(0);
+    const std::size_t first = prng.below(count);
+    std::size_t second = prng.below(count - 1);
+    if (second >= first) ++second;
+    const std::size_t a = of_rank(first);
+    const std::size_t b = of_rank(second);
+    return loads_[b] < loads_[a] ? b : a;
+  }
+
+ private:
+  // The seat of the worker that so many come before.
+  [[nodiscard]] std::size_t of_rank(std::size_t rank) const {
+    return counts_.find([&rank](const Count& left, const Count&) {
+      if (rank < left.workers) return true;
+      rank -= left.workers;
+      return false;
+    });
+  }
+
+  Tournament<Count> counts_;
+  std::vector<double> loads_;
 };
 
 }  // namespace

@@ -1,27 +1,31 @@
-// round_robin: in turn. The turn is the worker that was picked longest ago, which stays true while
-// workers come, go, fill up and serve several models.
+// round_robin: in turn. The turn is the worker that was given a request longest ago, which stays
+// true while workers come, go, fill up and serve several models.
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 
 #include "broker/core/routing/routing_policy.hpp"
 
 namespace muster::broker {
 namespace {
 
-class RoundRobin final : public RoutingPolicy {
- public:
-  WorkerInfo& pick(std::span<WorkerInfo* const> candidates, Prng&) override {
-    const auto [longest_ago, last] = std::minmax_element(
-        candidates.begin(), candidates.end(),
-        [](const WorkerInfo* a, const WorkerInfo* b) { return a->last_picked < b->last_picked; });
-    // Turns may have been counted before, by another of these: the policy can change and come back.
-    picks_ = std::max(picks_, (*last)->last_picked) + 1;
-    (*longest_ago)->last_picked = picks_;
-    return **longest_ago;
-  }
+struct Turn {
+  std::uint64_t last_given = std::numeric_limits<std::uint64_t>::max();
 
- private:
-  std::uint64_t picks_ = 0;
+  [[nodiscard]] static Turn of(const WorkerInfo& worker) { return {worker.last_given}; }
+  [[nodiscard]] static Turn join(const Turn& a, const Turn& b) {
+    return {std::min(a.last_given, b.last_given)};
+  }
+  friend bool operator==(const Turn&, const Turn&) = default;
+};
+
+class RoundRobin final : public TournamentPolicy<Turn> {
+ public:
+  std::size_t pick(Prng&) override {
+    return workers().find(
+        [](const Turn& left, const Turn& right) { return left.last_given <= right.last_given; });
+  }
 };
 
 }  // namespace

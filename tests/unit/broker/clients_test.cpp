@@ -137,7 +137,7 @@ TEST(Conversation, OfASuspectOrLostWorkerGoesElsewhere) {
 }
 
 TEST(Conversation, IsForgottenAfterSoManyOthers) {
-  WorkerRegistry workers;
+  WorkerRegistry workers{RoutingPolicyKind::lottery};
   ControllerOptions options;
   options.policy = RoutingPolicyKind::round_robin;
   WorkerChoice choice{options, workers, 1};

@@ -3,28 +3,37 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <set>
+#include <string>
 
 #include "broker/core/routing/routing_policy.hpp"
 
 namespace muster::broker {
 namespace {
 
+// Three workers in seats 0 to 2, all of which may be chosen at first.
 struct Cluster {
   std::array<WorkerInfo, 3> workers;
-  std::vector<WorkerInfo*> candidates;
+  std::uint64_t given = 0;
 
-  Cluster() {
-    for (WorkerInfo& worker : workers)
-      candidates.push_back(&worker);
+  void seat_all(RoutingPolicy& policy) const {
+    for (std::size_t i = 0; i < workers.size(); ++i)
+      policy.set(i, &workers[i]);
   }
+  // ... whatever becomes of what they are given.
   std::array<int, 3> picks(RoutingPolicy& policy, int count, std::uint64_t seed = 1) {
+    seat_all(policy);
     Prng prng{seed};
     std::array<int, 3> counts{};
-    for (int i = 0; i < count; ++i) {
-      const WorkerInfo& picked = policy.pick(candidates, prng);
-      ++counts[static_cast<std::size_t>(&picked - workers.data())];
-    }
+    for (int i = 0; i < count; ++i)
+      ++counts[give(policy, prng)];
     return counts;
+  }
+  std::size_t give(RoutingPolicy& policy, Prng& prng) {
+    const std::size_t seat = policy.pick(prng);
+    workers[seat].last_given = ++given;
+    policy.set(seat, &workers[seat]);
+    return seat;
   }
 };
 
@@ -70,20 +79,18 @@ TEST(ShortestQueue, SharesTiesEvenly) {
 TEST(RoundRobin, GoesInTurnAndStaysFairWhenOneIsAway) {
   Cluster cluster;
   const auto policy = make_round_robin();
+  cluster.seat_all(*policy);
   Prng prng{1};
   std::string order;
-  const auto pick = [&] {
-    order +=
-        static_cast<char>('A' + (&policy->pick(cluster.candidates, prng) - cluster.workers.data()));
+  const auto give = [&](int times) {
+    for (int i = 0; i < times; ++i)
+      order += static_cast<char>('A' + cluster.give(*policy, prng));
   };
-  for (int i = 0; i < 4; ++i)
-    pick();
-  cluster.candidates = {&cluster.workers[0], &cluster.workers[2]};
-  for (int i = 0; i < 3; ++i)
-    pick();
-  cluster.candidates = {&cluster.workers[0], &cluster.workers[1], &cluster.workers[2]};
-  for (int i = 0; i < 3; ++i)
-    pick();
+  give(4);
+  policy->set(1, nullptr);
+  give(3);
+  policy->set(1, &cluster.workers[1]);
+  give(3);
   EXPECT_EQ(order, "ABCACACBAC");
 }
 
@@ -98,10 +105,42 @@ TEST(PowerOfTwo, NeverTakesTheWorstOfThreeAndUsuallyTheBest) {
   EXPECT_EQ(counts[2], 0);
 }
 
-TEST(PowerOfTwo, ManagesWithOne) {
-  Cluster cluster;
-  cluster.candidates.resize(1);
-  EXPECT_EQ(cluster.picks(*make_power_of_two(), 10)[0], 10);
+TEST(Policies, EachChoosesAmongThoseThatAreThereAlone) {
+  for (const auto kind : {RoutingPolicyKind::lottery, RoutingPolicyKind::shortest_queue,
+                          RoutingPolicyKind::round_robin, RoutingPolicyKind::power_of_two}) {
+    const auto policy = make_routing_policy(kind);
+    WorkerInfo worker;
+    Prng prng{1};
+    Prng chance{2};
+    std::set<std::size_t> there;
+    for (int i = 0; i < 20'000; ++i) {
+      const std::size_t seat = chance.below(100);
+      const bool comes = there.size() < 2 || (there.size() < 90 && chance.below(2) == 0);
+      worker.speed = 0.1 + 3 * chance.unit();
+      worker.queue_length = chance.below(5);
+      policy->set(seat, comes ? &worker : nullptr);
+      EXPECT_TRUE(policy->knows(seat, comes ? &worker : nullptr));
+      if (comes) {
+        there.insert(seat);
+      } else {
+        there.erase(seat);
+      }
+      if (there.empty()) continue;
+      ASSERT_TRUE(there.contains(policy->pick(prng)));
+    }
+  }
+}
+
+TEST(Policies, KnowsWhatHasChanged) {
+  WorkerInfo worker;
+  const auto policy = make_shortest_queue();
+  EXPECT_TRUE(policy->knows(7, nullptr));
+  EXPECT_FALSE(policy->knows(7, &worker));
+  policy->set(7, &worker);
+  EXPECT_TRUE(policy->knows(7, &worker));
+  EXPECT_FALSE(policy->knows(7, nullptr));
+  worker.queue_length = 1;
+  EXPECT_FALSE(policy->knows(7, &worker));
 }
 
 TEST(Policies, EachKindMakesItsOwn) {
