@@ -98,6 +98,7 @@ void add_controller_keys(std::vector<Key>& keys, broker::ControllerOptions& opti
 Schema broker_schema(broker::BrokerOptions& options, log::LogOptions& log) {
   constexpr std::size_t endpoints_max = 16;
   constexpr std::uint64_t io_threads_max = 64;
+  constexpr Duration busy_poll_max = std::chrono::seconds{1};
   constexpr Duration stop_timeout_max = hours{24};
   constexpr std::uint64_t backlog_min = 64 * 1024;
   constexpr std::uint64_t backlog_max = std::uint64_t{1} << 40;
@@ -110,6 +111,8 @@ Schema broker_schema(broker::BrokerOptions& options, log::LogOptions& log) {
                          text_list_kind(options.backend, 1, endpoints_max, bind_endpoint_rule)});
   schema.keys.push_back({"broker.io_threads", "threads that move bytes",
                          integer_kind(options.io_threads, 1, io_threads_max)});
+  schema.keys.push_back({"broker.busy_poll", "how long to look for news before sleeping; 0: not",
+                         duration_kind(options.busy_poll, Duration{0}, busy_poll_max)});
   schema.keys.push_back({"broker.stop_timeout", "how long a stopping broker lets requests finish",
                          duration_kind(options.stop_timeout, Duration{0}, stop_timeout_max)});
   add_controller_keys(schema.keys, options.controller);

@@ -1,3 +1,4 @@
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -14,13 +15,14 @@ namespace {
 
 using codec::Reader;
 
-// Reads the alternative of `Messages` that travels under `type` into `message`; false where none
-// does, which is to say that the type may not travel this way.
+// Reads the alternative of `Messages` that travels under `type` into `message`, which is as made;
+// false where none does, which is to say that the type may not travel this way.
 template <class... Messages>
 bool read_one_of(Reader& in, codec::MessageType type, std::variant<Messages...>& message) {
   const auto try_one = [&]<class Message>(std::type_identity<Message>) {
     if (codec::TypeOf<Message>::value != type) return false;
-    read(in, message.template emplace<Message>());
+    auto* fresh = std::get_if<Message>(&message);
+    read(in, fresh != nullptr ? *fresh : message.template emplace<Message>());
     return true;
   };
   return (try_one(std::type_identity<Messages>{}) || ...);
@@ -70,6 +72,9 @@ struct Decoder::Impl {
   // What can be said once it has been parsed, before the message itself is read.
   std::optional<Fault> check_header(std::string_view header, const codec::Preamble& preamble);
 
+  template <class Messages>
+  std::optional<Fault> decode_into(Messages& message, IdSpan& id, const Frame& header,
+                                   const Payload& payload, std::size_t dropped_frames);
   template <class Messages>
   Result<Decoded<Messages>, Fault> decode(const Frame& header, const Payload& payload,
                                           std::size_t dropped_frames);
@@ -138,22 +143,21 @@ std::optional<Fault> Decoder::Impl::check_header(std::string_view header,
 }
 
 template <class Messages>
-Result<Decoded<Messages>, Fault> Decoder::Impl::decode(const Frame& header, const Payload& payload,
-                                                       std::size_t dropped_frames) {
+std::optional<Fault> Decoder::Impl::decode_into(Messages& message, IdSpan& id, const Frame& header,
+                                                const Payload& payload,
+                                                std::size_t dropped_frames) {
   const codec::Preamble preamble = codec::read_preamble(header.text());
   const auto failed = [&](Fault fault) {
     fault.id = preamble.id;
     fault.type = preamble.type;
-    return failure(std::move(fault));
+    return fault;
   };
   if (auto fault = check_size(header, payload, dropped_frames)) return failed(std::move(*fault));
   if (auto fault = check_header(header.text(), preamble)) return failed(std::move(*fault));
 
   const codec::TypeInfo& info = *codec::type_info(*preamble.type);
   Reader in{tape, info.name, limits, keep};
-  Result<Decoded<Messages>, Fault> result{Decoded<Messages>{}};
-  Decoded<Messages>& decoded = *result;
-  if (!read_one_of(in, info.type, decoded.message)) {
+  if (!read_one_of(in, info.type, message)) {
     return failed(make(FaultReason::wrong_direction,
                        std::string{info.name} + " " + std::string{misplaced<Messages>}));
   }
@@ -162,8 +166,17 @@ Result<Decoded<Messages>, Fault> Decoder::Impl::decode(const Frame& header, cons
     return failed(make(FaultReason::unexpected_payload,
                        std::string{info.name} + " came with payload frames; it must have none."));
   }
-  decoded.id = preamble.id_span;
-  return result;
+  id = preamble.id_span;
+  return std::nullopt;
+}
+
+template <class Messages>
+Result<Decoded<Messages>, Fault> Decoder::Impl::decode(const Frame& header, const Payload& payload,
+                                                       std::size_t dropped_frames) {
+  Decoded<Messages> decoded;
+  if (auto fault = decode_into(decoded.message, decoded.id, header, payload, dropped_frames))
+    return failure(std::move(*fault));
+  return decoded;
 }
 
 Decoder::Decoder(WireLimits limits, Keep keep)
@@ -188,6 +201,16 @@ Result<Decoded<ToClient>, Fault> Decoder::to_client(const Frame& header, const P
 Result<Decoded<ToWorker>, Fault> Decoder::to_worker(const Frame& header, const Payload& payload,
                                                     std::size_t dropped_frames) {
   return impl_->decode<ToWorker>(header, payload, dropped_frames);
+}
+
+std::optional<Fault> Decoder::from_client_into(FromClient& message, IdSpan& id, const Frame& header,
+                                               const Payload& payload, std::size_t dropped_frames) {
+  return impl_->decode_into(message, id, header, payload, dropped_frames);
+}
+
+std::optional<Fault> Decoder::from_worker_into(FromWorker& message, IdSpan& id, const Frame& header,
+                                               const Payload& payload, std::size_t dropped_frames) {
+  return impl_->decode_into(message, id, header, payload, dropped_frames);
 }
 
 }  // namespace muster

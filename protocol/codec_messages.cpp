@@ -13,8 +13,7 @@ using namespace std::string_view_literals;
 
 // ---- the maps (docs/protocol.md, sections 4, 6, 7 and 9) ------------------------------------
 
-RequestOptions read_options(Reader& in) {
-  RequestOptions o;
+void read_options(Reader& in, RequestOptions& o) {
   in.fields([&](std::string_view key) {
     if (key == "timeout") {
       o.timeout = in.milliseconds_or_none();
@@ -50,11 +49,9 @@ RequestOptions read_options(Reader& in) {
       in.skip();
     }
   });
-  return o;
 }
 
-PartMeta read_part_meta(Reader& in) {
-  PartMeta meta;
+void read_part_meta(Reader& in, PartMeta& meta) {
   in.fields([&](std::string_view key) {
     if (key == "status") {
       meta.status = in.uint_or_none();
@@ -73,7 +70,6 @@ PartMeta read_part_meta(Reader& in) {
       in.skip();
     }
   });
-  return meta;
 }
 
 ErrorMeta read_error_meta(Reader& in) {
@@ -242,7 +238,7 @@ void read_part(Reader& in, Part& m) {
   in.element("seq");
   m.seq = in.uint();
   in.element("meta");
-  m.meta = read_part_meta(in);
+  read_part_meta(in, m.meta);
 }
 
 }  // namespace
@@ -254,7 +250,7 @@ void read(Reader& in, Request& m) {
   in.element("model");
   m.model = in.name(Empty::forbidden);
   in.element("opts");
-  m.options = read_options(in);
+  read_options(in, m.options);
 }
 
 void read(Reader& in, Cancel& m) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace muster::codec {
 namespace {
@@ -26,11 +27,22 @@ Follow after(std::uint8_t lead) {
   return {};
 }
 
+bool starts_with_eight_ascii(std::string_view text) {
+  if (text.size() < 8) return false;
+  std::uint64_t eight = 0;
+  std::memcpy(&eight, text.data(), 8);
+  return (eight & 0x8080808080808080) == 0;
+}
+
 }  // namespace
 
 bool is_utf8(std::string_view text) {
   std::size_t i = 0;
   while (i < text.size()) {
+    if (starts_with_eight_ascii(text.substr(i))) {
+      i += 8;
+      continue;
+    }
     const auto lead = static_cast<std::uint8_t>(text[i]);
     ++i;
     if (lead < 0x80) continue;

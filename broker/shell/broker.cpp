@@ -22,6 +22,9 @@ constexpr std::size_t header_bytes_a_turn = 1024 * 1024;
 // costs more than all else that a broker does.
 constexpr std::size_t actions_a_batch = 128;
 
+// Of turns that find something to do, one in so many looks for signals too.
+constexpr int turns_unpolled_max = 16;
+
 // What a QUERY is charged as: its answer tells of the whole cluster.
 constexpr std::size_t query_cost = 64 * 1024;
 
@@ -106,11 +109,13 @@ Broker::Ended Broker::run(transport::Signals* signals, const Reload& reload) {
   Ended ended = Ended::in_order;
   while (true) {
     now_ = transport::monotonic_now();
-    const auto taken = signals != nullptr ? signals->take() : transport::Signals::Taken{};
+    const bool signalled = signals != nullptr && poller_.readable(signals->fd());
+    const auto taken = signalled ? signals->take() : transport::Signals::Taken{};
     if (taken.reload && reload) {
       if (auto options = reload()) step(Reconfigured{std::move(*options)});
     }
-    for (int stops = stop_.take() + taken.stops; stops > 0; --stops)
+    for (int stops = (poller_.readable(stop_.fd()) ? stop_.take() : 0) + taken.stops; stops > 0;
+         --stops)
       stop_asked();
     if (stops_asked_ > 2) {
       frontend_.drop_unsent();
@@ -123,7 +128,7 @@ Broker::Ended Broker::run(transport::Signals* signals, const Reload& reload) {
       if (!controller_->idle() || !outbox_.empty()) ended = Ended::at_once;
       break;
     }
-    if (!more_to_read_) poller_.wait(now_, wake_at());
+    wait();
   }
   if (signals != nullptr) poller_.remove(signals->fd());
   log::info("stopped", {{"name", options_.controller.name}});
@@ -133,6 +138,7 @@ Broker::Ended Broker::run(transport::Signals* signals, const Reload& reload) {
 void Broker::turn() {
   clients_gone_.clear();
   workers_gone_.clear();
+  const std::uint64_t sent_before = sent_;
   const bool backend_empty = read_backend();
   const bool frontend_empty = read_frontend();
   perform_all();
@@ -144,6 +150,19 @@ void Broker::turn() {
   perform_all();
   notes_.tick(now_);
   more_to_read_ = !backend_empty || !frontend_empty || !workers_gone_.empty();
+  all_quiet_ = !more_to_read_ && sent_ == sent_before;
+}
+
+// A turn that has sent something is followed by one that looks whether anything came meanwhile,
+// which costs less than to have libzmq asked.
+void Broker::wait() {
+  if (!all_quiet_) {
+    busy_until_ = now_ + options_.busy_poll;
+    if (++turns_unpolled_ < turns_unpolled_max) return;
+  }
+  turns_unpolled_ = 0;
+  const bool sleeps = all_quiet_ && now_ >= busy_until_;
+  poller_.wait_unread(now_, sleeps ? wake_at() : now_);
 }
 
 bool Broker::read_backend() {
@@ -157,16 +176,18 @@ bool Broker::read_backend() {
       continue;
     }
     const WorkerConnection from{incoming_.peer};
-    auto decoded =
-        worker_decoder_.from_worker(incoming_.header, incoming_.payload, incoming_.dropped_frames);
-    if (decoded) {
-      step(WorkerSaid{from,
-                      std::move(decoded->message),
-                      {std::move(incoming_.header), decoded->id},
-                      std::move(incoming_.payload)});
-    } else {
-      step(WorkerFault{from, std::move(decoded.error())});
+    Event event{std::in_place_type<WorkerSaid>};
+    auto& said = std::get<WorkerSaid>(event);
+    if (auto fault =
+            worker_decoder_.from_worker_into(said.message, said.header.id, incoming_.header,
+                                             incoming_.payload, incoming_.dropped_frames)) {
+      step(WorkerFault{from, std::move(*fault)});
+      continue;
     }
+    said.from = from;
+    said.header.frame = std::move(incoming_.header);
+    said.payload = std::move(incoming_.payload);
+    step(std::move(event));
   }
   return false;
 }
@@ -182,17 +203,19 @@ bool Broker::read_frontend() {
       continue;
     }
     const ClientConnection from{incoming_.peer};
-    auto decoded =
-        client_decoder_.from_client(incoming_.header, incoming_.payload, incoming_.dropped_frames);
-    if (decoded) {
-      if (std::holds_alternative<Query>(decoded->message)) bytes += query_cost;
-      step(ClientSaid{from,
-                      std::move(decoded->message),
-                      {std::move(incoming_.header), decoded->id},
-                      std::move(incoming_.payload)});
-    } else {
-      step(ClientFault{from, std::move(decoded.error())});
+    Event event{std::in_place_type<ClientSaid>};
+    auto& said = std::get<ClientSaid>(event);
+    if (auto fault =
+            client_decoder_.from_client_into(said.message, said.header.id, incoming_.header,
+                                             incoming_.payload, incoming_.dropped_frames)) {
+      step(ClientFault{from, std::move(*fault)});
+      continue;
     }
+    if (std::holds_alternative<Query>(said.message)) bytes += query_cost;
+    said.from = from;
+    said.header.frame = std::move(incoming_.header);
+    said.payload = std::move(incoming_.payload);
+    step(std::move(event));
   }
   return false;
 }
@@ -272,6 +295,7 @@ void Broker::perform(RelayToWorker& action) {
 // What is not taken stays as it is.
 Sent Broker::to_frontend(ClientConnection to, Frame& header, Payload& payload) {
   const Sent sent = frontend_.send(to.value, std::move(header), std::move(payload));
+  ++sent_;
   if (sent == Sent::done) last_sent_ = now_;
   return sent;
 }
@@ -293,6 +317,7 @@ void Broker::send(ClientConnection to, Frame&& header, Payload&& payload) {
 void Broker::send(WorkerConnection to, Frame&& header, Payload&& payload,
                   std::optional<BrokerId> attempt) {
   const bool known_gone = workers_gone_.contains(to);
+  ++sent_;
   if (!known_gone && backend_.send(to.value, std::move(header), std::move(payload)) == Sent::done) {
     return;
   }

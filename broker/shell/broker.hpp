@@ -68,6 +68,7 @@ class Broker {
   [[nodiscard]] bool read_backend();
   [[nodiscard]] bool read_frontend();
   void flush_outbox();
+  void wait();
   [[nodiscard]] Time wake_at() const;
   void stop_asked();
   [[nodiscard]] bool stopping() const { return stops_asked_ > 0; }
@@ -107,6 +108,10 @@ class Broker {
 
   Time now_;                   // of this turn
   bool more_to_read_ = false;  // a bound was hit: the next turn follows without a sleep
+  int turns_unpolled_ = 0;     // since descriptors were looked at
+  bool all_quiet_ = false;     // the last turn has found both sockets empty, and sent nothing
+  Time busy_until_;            // looks for news instead of waiting for them
+  std::uint64_t sent_ = 0;     // messages handed to libzmq, or tried to
   transport::Incoming incoming_;
   std::vector<Action> actions_;
   std::vector<Event> failures_;  // of sends: what the Controller is to be told after this step

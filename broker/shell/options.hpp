@@ -23,6 +23,8 @@ struct BrokerOptions {
   std::uint64_t io_threads = 1;                                  // [broker] io_threads, 1 to 64
   // [broker] stop_timeout: how long a stopping broker lets requests finish.
   Duration stop_timeout = std::chrono::minutes{5};
+  // [broker] busy_poll: how long it goes on looking for news after the last, before it sleeps.
+  Duration busy_poll{};
   OutboxBounds outbox;  // [limits] client_backlog, client_stall
 };
 

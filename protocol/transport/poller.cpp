@@ -17,12 +17,29 @@
 namespace muster::transport {
 namespace {
 
-// zmq_poll's timeout: -1 without a deadline. Rounded up, else a loop would spin through the last
+// poll()'s timeout: -1 without a deadline. Rounded up, else a loop would spin through the last
 // fraction of a millisecond; bounded by what poll() takes, where waking early does no harm.
-long timeout_ms(Time now, Time deadline) {
+int timeout_ms(Time now, Time deadline) {
   if (deadline == time_never) return -1;
   const auto ms = static_cast<std::int64_t>(to_wire_ms(deadline - now));
-  return static_cast<long>(std::min<std::int64_t>(ms, std::numeric_limits<int>::max()));
+  return static_cast<int>(std::min<std::int64_t>(ms, std::numeric_limits<int>::max()));
+}
+
+// Asking takes in what libzmq's threads have told the socket, which its descriptor then says no
+// more.
+bool has_news(void* socket) {
+  int events = 0;
+  std::size_t size = sizeof events;
+  while (zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) != 0)
+    CHECK(errno == EINTR, "libzmq can't say what is there");
+  return (events & ZMQ_POLLIN) != 0;
+}
+
+int descriptor_of(void* socket) {
+  int fd = -1;
+  std::size_t size = sizeof fd;
+  CHECK(zmq_getsockopt(socket, ZMQ_FD, &fd, &size) == 0, "libzmq gives no descriptor");
+  return fd;
 }
 
 }  // namespace
@@ -30,33 +47,46 @@ long timeout_ms(Time now, Time deadline) {
 // ---- Poller ------------------------------------------------------------------------------------
 
 void Poller::watch(Socket& socket) {
+  const pollfd own{.fd = descriptor_of(socket.impl().socket), .events = POLLIN, .revents = 0};
+  polled_.insert(polled_.begin() + static_cast<std::ptrdiff_t>(sockets_.size()), own);
   sockets_.push_back(&socket);
 }
 
 void Poller::watch(int fd) {
   CHECK(fd >= 0, "a descriptor to be watched is not open");
-  fds_.push_back(fd);
+  polled_.push_back({.fd = fd, .events = POLLIN, .revents = 0});
 }
 
 void Poller::remove(Socket& socket) {
-  std::erase(sockets_, &socket);
+  const auto found = std::ranges::find(sockets_, &socket);
+  if (found == sockets_.end()) return;
+  polled_.erase(polled_.begin() + (found - sockets_.begin()));
+  sockets_.erase(found);
 }
 
 void Poller::remove(int fd) {
-  std::erase(fds_, fd);
+  const auto fds = polled_.begin() + static_cast<std::ptrdiff_t>(sockets_.size());
+  polled_.erase(std::remove_if(fds, polled_.end(), [fd](const pollfd& p) { return p.fd == fd; }),
+                polled_.end());
 }
 
 void Poller::wait(Time now, Time deadline) {
-  std::vector<zmq_pollitem_t> items;
-  items.reserve(sockets_.size() + fds_.size());
-  for (Socket* socket : sockets_)
-    items.push_back({socket->impl().socket, -1, ZMQ_POLLIN, 0});
-  for (const int fd : fds_)
-    items.push_back({nullptr, fd, ZMQ_POLLIN, 0});
-  CHECK(!items.empty(), "a wait that nothing could end");
-  const int ready =
-      zmq_poll(items.data(), static_cast<int>(items.size()), timeout_ms(now, deadline));
-  CHECK(ready >= 0 || errno == EINTR, "libzmq refused to poll");
+  // A send may have taken in the news of what came meanwhile.
+  const bool news =
+      std::ranges::any_of(sockets_, [](Socket* socket) { return has_news(socket->impl().socket); });
+  wait_unread(now, news ? now : deadline);
+}
+
+void Poller::wait_unread(Time now, Time deadline) {
+  CHECK(!polled_.empty(), "a wait that nothing could end");
+  const int ready = ::poll(polled_.data(), polled_.size(), timeout_ms(now, deadline));
+  waited_ = ready >= 0;
+  CHECK(ready >= 0 || errno == EINTR, "the system refused to poll");
+}
+
+bool Poller::readable(int fd) const {
+  const auto found = std::ranges::find(polled_, fd, &pollfd::fd);
+  return !waited_ || (found != polled_.end() && found->revents != 0);
 }
 
 // ---- Wakeup ------------------------------------------------------------------------------------

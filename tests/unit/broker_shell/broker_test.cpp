@@ -52,6 +52,17 @@ TEST(Broker, ARequestGoesToAWorkerAndItsAnswerComesBackInParts) {
   EXPECT_EQ(" a time", final.body);
 }
 
+TEST(Broker, AnswersAndStopsWhileItLooksForNewsInsteadOfSleeping) {
+  BrokerOptions options = on_free_ports();
+  options.busy_poll = seconds{1};
+  RunningBroker broker(options);
+  TestWorker worker(broker);
+  TestClient client(broker);
+  client.ask(1);
+  worker.say(Final{worker.hear<Request>().message.id, 0, {}}, Payload{"yes"});
+  EXPECT_EQ("yes", client.hear<Final>().body);
+}
+
 TEST(Broker, NoWorkerIsSaidAtOnce) {
   RunningBroker broker;
   TestClient client(broker);

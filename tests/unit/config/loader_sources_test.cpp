@@ -156,7 +156,7 @@ TEST_F(Origins, FaultsOfAllSourcesInOneGo) {
           "\"text\" \"json\"",
           "--set: broker.nam: there is no such key; did you mean broker.name?",
           "--set: broker: this is a section; write SECTION.KEY=VALUE; [broker] has name, "
-          "frontend, backend, io_threads, stop_timeout",
+          "frontend, backend, io_threads, busy_poll, stop_timeout",
           "--name: broker.name: found a text that is not UTF-8",
           "--set: heartbeat.liveness: found 1; allowed is 2 to 100"}));
 }

@@ -50,6 +50,47 @@ TEST(Poller, AnotherThreadEndsAWait) {
   EXPECT_EQ(0, wakeup.take());
 }
 
+TEST(Poller, TellsWhichDescriptorIsReadable) {
+  Wakeup woken;
+  Wakeup other;
+  Poller poller;
+  poller.watch(woken.fd());
+  poller.watch(other.fd());
+  EXPECT_TRUE(poller.readable(other.fd())) << "nothing is known before the first wait";
+  woken.notify();
+  poller.wait(monotonic_now(), time_never);
+  EXPECT_TRUE(poller.readable(woken.fd()));
+  EXPECT_FALSE(poller.readable(other.fd()));
+  EXPECT_EQ(1, woken.take());
+  poller.wait(monotonic_now(), monotonic_now());
+  EXPECT_FALSE(poller.readable(woken.fd()));
+  poller.remove(woken.fd());
+  other.notify();
+  poller.wait(monotonic_now(), time_never);
+  EXPECT_TRUE(poller.readable(other.fd()));
+}
+
+TEST(Poller, AMessageEndsAWaitOfWhoHasReadAll) {
+  Context context;
+  RouterSocket router(context, {});
+  const auto endpoint = router.bind("tcp://127.0.0.1:*");
+  ASSERT_TRUE(endpoint.ok());
+  DealerSocket dealer(context, {});
+  ASSERT_TRUE(dealer.connect(endpoint.value()).ok());
+  Incoming got;
+  ASSERT_TRUE(test::receive_soon(dealer, got, &router));
+  Poller poller;
+  poller.watch(router);
+  for (int i = 0; i < 2000; ++i) {
+    ASSERT_FALSE(router.receive(got));
+    ASSERT_EQ(Sent::done, dealer.send(Frame{"ping"}, {}));
+    const Time start = monotonic_now();
+    while (!router.receive(got))
+      poller.wait_unread(monotonic_now(), start + test::patience);
+    ASSERT_LT(monotonic_now() - start, test::patience);
+  }
+}
+
 TEST(Poller, AMessageEndsAWaitAndSocketsComeAndGo) {
   Context context;
   RouterSocket router(context, {});
