@@ -2,6 +2,7 @@
 that is not. What it measures is no matter here: other tests may run beside it."""
 
 import json
+import shutil
 import unittest
 
 from muster_processes import folder, run
@@ -32,6 +33,16 @@ class Bench(unittest.TestCase):
         ended, figures = self.bench("--clients", "3", "--outstanding", "20", "--workers", "2")
         self.assert_sound(ended, figures, ["muster", "proxy"])
         self.assertIn("REQUESTS/S", ended.stdout)
+
+    def test_all_there_are_answer_everything_and_are_drawn(self):
+        with folder() as here:
+            plot = here / "run.svg"
+            ended, figures = self.bench("--target", "all", "--parts", "3", "--svg", plot)
+            self.assertIn("<polyline", plot.read_text())
+        targets = ["muster", "proxy", "router"] + (["nats"] if shutil.which("nats-server") else [])
+        self.assert_sound(ended, figures, targets)
+        self.assertEqual("proxy", figures["comparison"]["base"])
+        self.assertIn("router", figures["comparison"]["targets"])
 
     def test_streams_of_several_models_on_several_threads(self):
         ended, figures = self.bench("--parts", "3", "--models", "4", "--threads", "2", "--clients",

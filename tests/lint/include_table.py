@@ -25,9 +25,10 @@ LIBRARIES = {
     "CLI11": ("CLI/**",),
     "libcurl": ("curl/**",),
     "nlohmann-json": ("nlohmann/**",),
+    "Google Benchmark": ("benchmark/**",),
     "GoogleTest": ("gtest/**", "gmock/**"),
     "POSIX": ("unistd.h", "fcntl.h", "poll.h", "signal.h", "termios.h", "netdb.h", "sys/*",
-              "arpa/*", "netinet/*", "net/*", "pthread.h", "time.h"),
+              "arpa/*", "netinet/*", "net/*", "pthread.h", "time.h", "malloc.h"),
 }
 
 

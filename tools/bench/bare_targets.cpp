@@ -1,10 +1,13 @@
-#include "tools/bench/proxy.hpp"
+#include "tools/bench/bare_targets.hpp"
 
 #include <zmq.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <string>
+#include <vector>
+#include <zmq.hpp>
 
 #include "protocol/check.hpp"
 #include "tools/bench/command_line.hpp"
@@ -38,20 +41,102 @@ std::string endpoint_of(void* socket) {
   return bound.data();
 }
 
+void announce(void* frontend, void* backend) {
+  std::fprintf(stderr,
+               R"({"message":"listening","frontend":"%s","backend":"%s"})"
+               "\n",
+               endpoint_of(frontend).c_str(), endpoint_of(backend).c_str());
+}
+
+// As many messages of one socket as zmq_proxy takes at once.
+constexpr int burst = 1000;
+
+bool take(void* socket, zmq::message_t& into) {
+  while (zmq_msg_recv(into.handle(), socket, ZMQ_DONTWAIT) < 0) {
+    if (errno == EAGAIN) return false;
+    CHECK(errno == EINTR, "libzmq refused a receive");
+  }
+  return true;
+}
+
+void give(void* socket, zmq::message_t& frame, bool more) {
+  while (zmq_msg_send(frame.handle(), socket, more ? ZMQ_SNDMORE : 0) < 0)
+    CHECK(errno == EINTR, "libzmq refused a send");
+}
+
+// The frame, and what follows it in its message.
+void pass_on(void* from, void* to, zmq::message_t& frame) {
+  for (bool more = true; more;) {
+    more = frame.more();
+    give(to, frame, more);
+    if (more) CHECK(take(from, frame), "libzmq gave a part of a message");
+  }
+}
+
+class RouterLoop {
+ public:
+  RouterLoop(void* frontend, void* backend) : frontend_(frontend), backend_(backend) {}
+
+  [[noreturn]] void run() {
+    while (true) {
+      std::array<zmq_pollitem_t, 2> items = {
+          {{backend_, 0, ZMQ_POLLIN, 0}, {frontend_, 0, ZMQ_POLLIN, 0}}};
+      CHECK(zmq_poll(items.data(), 2, -1) >= 0 || errno == EINTR, "libzmq refused to poll");
+      if (items[0].revents != 0) answers();
+      if (items[1].revents != 0) requests();
+    }
+  }
+
+ private:
+  void answers() {
+    for (int i = 0; i < burst && take(backend_, id_); ++i) {
+      CHECK(take(backend_, frame_), "libzmq gave a part of a message");
+      if (!frame_.more()) {
+        workers_.emplace_back();
+        workers_.back().copy(id_);
+        continue;
+      }
+      pass_on(backend_, frontend_, frame_);
+    }
+  }
+
+  void requests() {
+    for (int i = 0; i < burst && !workers_.empty() && take(frontend_, id_); ++i) {
+      next_ = next_ + 1 < workers_.size() ? next_ + 1 : 0;
+      zmq::message_t to;
+      to.copy(workers_[next_]);
+      give(backend_, to, true);
+      pass_on(frontend_, backend_, id_);
+    }
+  }
+
+  void* frontend_;
+  void* backend_;
+  std::vector<zmq::message_t> workers_;  // their routing ids
+  std::size_t next_ = 0;
+  zmq::message_t id_;
+  zmq::message_t frame_;
+};
+
 }  // namespace
 
 int serve_proxy() {
   SocketContext context;
   void* frontend = bound_socket(context, ZMQ_ROUTER);
   void* backend = bound_socket(context, ZMQ_DEALER);
-  std::fprintf(stderr,
-               R"({"message":"listening","frontend":"%s","backend":"%s"})"
-               "\n",
-               endpoint_of(frontend).c_str(), endpoint_of(backend).c_str());
+  announce(frontend, backend);
   zmq_proxy(frontend, backend, nullptr);
   zmq_close(frontend);
   zmq_close(backend);
   return exit_failed;
+}
+
+int serve_router() {
+  SocketContext context;
+  void* frontend = bound_socket(context, ZMQ_ROUTER);
+  void* backend = bound_socket(context, ZMQ_ROUTER);
+  announce(frontend, backend);
+  RouterLoop{frontend, backend}.run();
 }
 
 }  // namespace muster::bench

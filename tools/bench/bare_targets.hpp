@@ -1,13 +1,16 @@
 #pragma once
 
-// What a broker is set beside: libzmq's own proxy, which moves messages and decides nothing.
+// What ZeroMQ costs where nobody decides anything: targets that only move frames. Each runs in a
+// process of its own until a signal ends it, says on its standard error where it listens, in a line
+// like the broker's, and returns this program's exit code.
 
 namespace muster::bench {
 
-// Binds a ROUTER for clients and a DEALER for workers on loopback, on ports of the system's choice,
-// writes one line of JSON that names them in the words of a broker's log to standard error, and
-// runs zmq_proxy between the two until the process is ended. Each connection is first sent an empty
-// frame, as a broker does it. Returns only where it can't begin.
+// libzmq's own zmq_proxy between a ROUTER and a DEALER.
 [[nodiscard]] int serve_proxy();
+
+// A loop between two ROUTERs that gives each message to the next worker in turn: what a broker of
+// this kind costs at the least. A worker is known from its first word, which is empty.
+[[nodiscard]] int serve_router();
 
 }  // namespace muster::bench

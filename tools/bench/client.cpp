@@ -11,8 +11,8 @@ namespace muster::bench {
 namespace {
 
 // An ERROR's code, sentence and reason; nothing where it is no ERROR.
-std::optional<std::string> error_in(const zmq::message_t& header) {
-  const auto decoded = Decoder{WireLimits{}}.to_client(Frame{bytes_of(header)}, {});
+std::optional<std::string> error_in(std::span<const std::byte> header) {
+  const auto decoded = Decoder{WireLimits{}}.to_client(Frame{header}, {});
   if (!decoded) return std::nullopt;
   const auto* error = std::get_if<Error>(&decoded.value().message);
   if (error == nullptr) return std::nullopt;
@@ -22,17 +22,17 @@ std::optional<std::string> error_in(const zmq::message_t& header) {
 }
 
 // What a broker says by itself, once an interval, to whom it owes an answer.
-bool is_heartbeat(const zmq::message_t& header) {
-  const auto decoded = Decoder{WireLimits{}}.to_client(Frame{bytes_of(header)}, {});
+bool is_heartbeat(std::span<const std::byte> header) {
+  const auto decoded = Decoder{WireLimits{}}.to_client(Frame{header}, {});
   return decoded && std::holds_alternative<ClientTerms>(decoded.value().message);
 }
 
 }  // namespace
 
-Client::Client(SocketContext& context, Script& script, Yield& yield, std::uint64_t number)
-    : script_(script),
+Client::Client(std::unique_ptr<Link> link, Script& script, Yield& yield, std::uint64_t number)
+    : link_(std::move(link)),
+      script_(script),
       yield_(yield),
-      socket_(context),
       ledger_(script.options.outstanding),
       prng_(script.options.seed + number) {}
 
@@ -45,6 +45,7 @@ void Client::start(const Window& window, Time now) {
   }
   while (!ledger_.full() && !cut_off_)
     send(now);
+  link_->flush();
 }
 
 void Client::act(Time now) {
@@ -54,6 +55,7 @@ void Client::act(Time now) {
     arrivals_->advance();
     send(since);
   }
+  link_->flush();
 }
 
 Time Client::due() const {
@@ -78,48 +80,51 @@ void Client::send(Time since) {
   const Stencil& stencil = script_.headers.requests[models > 1 ? prng_.below(models) : 0];
   zmq::message_t header(stencil.size());
   stencil.write(header.data<std::byte>(), ledger_.open(since));
-  zmq::message_t body;
-  body.copy(script_.body);
-  if (!socket_.send(header, true) || !socket_.send(body, false)) {
+  if (!link_->send(header, &script_.body)) {
     cut_off_ = true;
-    ledger_.tally.complain("a client has lost its connection");
+    ledger_.tally.complain("a client has lost its connection" + link_->last_words());
   }
 }
 
 bool Client::pump() {
-  for (int i = 0; i < messages_a_turn; ++i) {
-    if (!socket_.receive(header_)) return false;
-    took(transport::monotonic_now());
+  Received message;
+  bool more = true;
+  for (int i = 0; more && i < messages_a_turn; ++i) {
+    more = link_->receive(message);
+    if (more) took(message, transport::monotonic_now());
   }
-  return true;
+  link_->flush();
+  return more;
 }
 
-void Client::took(Time now) {
-  const Rest rest = socket_.receive_rest(header_);
-  if (header_.empty() && rest.frames == 0) {  // the first word on a connection (section 1)
+void Client::took(const Received& message, Time now) {
+  if (message.is_hello()) {
     if (ready_) ledger_.tally.complain("a client's connection was made anew");
     ready_ = true;
     return;
   }
-  const auto id = id_of(bytes_of(header_));
-  if (!id && is_heartbeat(header_)) return;
+  const auto id = id_of(message.header);
+  if (!id && is_heartbeat(message.header)) return;
   if (!id) return took_other();
   Ledger::Pending* pending = ledger_.find(*id);
   if (pending == nullptr) return ledger_.tally.complain("an answer came that nobody waits for");
-  took_part(*pending, rest, now);
+  took_part(*pending, message, now);
 }
 
-void Client::took_part(Ledger::Pending& pending, const Rest& rest, Time now) {
+void Client::took_part(Ledger::Pending& pending, const Received& part, Time now) {
   const auto& answer = script_.headers.answer;
-  if (!answer[pending.parts].made(bytes_of(header_))) {
-    auto error = error_in(header_);
+  if (!answer[pending.parts].made(part.header)) {
+    auto error = error_in(part.header);
     if (!error) return took_other();
     ledger_.close_with_error(pending, std::move(*error));
     return answered(now);
   }
-  if (rest.bytes != (script_.has_body(pending.parts) ? script_.body.size() : 0)) {
+  if (part.bytes != (script_.has_body(pending.parts) ? script_.answer_body.size() : 0)) {
     ++ledger_.tally.mangled;
     ledger_.tally.complain("a part of an answer has lost its body");
+  } else if (script_.paced() && part.frames > 0) {
+    const Time sent = time_in(part.body);
+    if (is_measured(sent)) yield_.part_latencies.add(now - sent);
   }
   if (++pending.parts < answer.size()) return;
   if (is_measured(pending.since)) yield_.latencies.add(now - pending.since);

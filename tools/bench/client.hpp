@@ -3,13 +3,14 @@
 // One client: keeps its window full, or its schedule, and holds every answer against what the
 // workers have sent.
 
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "protocol/codec.hpp"
 #include "tools/bench/arrivals.hpp"
-#include "tools/bench/dealer.hpp"
 #include "tools/bench/ledger.hpp"
+#include "tools/bench/link.hpp"
 #include "tools/bench/peer.hpp"
 #include "tools/bench/script.hpp"
 
@@ -17,11 +18,11 @@ namespace muster::bench {
 
 class Client : public Peer {
  public:
-  // `number`: of this client among all. `script`, `yield` and `context` outlive it.
-  Client(SocketContext& context, Script& script, Yield& yield, std::uint64_t number);
+  // `number`: of this client among all. `script` and `yield` outlive it.
+  Client(std::unique_ptr<Link> link, Script& script, Yield& yield, std::uint64_t number);
 
-  [[nodiscard]] Outcome connect(const std::string& endpoint) { return socket_.connect(endpoint); }
-  [[nodiscard]] int fd() const override { return socket_.fd(); }
+  [[nodiscard]] Outcome connect(const std::string& endpoint) { return link_->connect(endpoint); }
+  [[nodiscard]] int fd() const override { return link_->fd(); }
   [[nodiscard]] bool ready() const override { return ready_; }
   [[nodiscard]] bool pump() override;
 
@@ -42,17 +43,17 @@ class Client : public Peer {
 
  private:
   void send(Time since);
-  void took(Time now);
-  void took_part(Ledger::Pending& pending, const Rest& rest, Time now);
+  void took(const Received& message, Time now);
+  void took_part(Ledger::Pending& pending, const Received& part, Time now);
   void took_other();
   void answered(Time now);
   [[nodiscard]] bool is_measured(Time since) const {
     return since >= window_.from && since < window_.to;
   }
 
+  std::unique_ptr<Link> link_;
   Script& script_;
   Yield& yield_;
-  Dealer socket_;
   Ledger ledger_;
   Prng prng_;
   Window window_;
@@ -60,7 +61,6 @@ class Client : public Peer {
   bool ready_ = false;
   bool cut_off_ = false;
   bool over_ = false;  // nothing is sent any more, whatever the schedule wants
-  zmq::message_t header_;
 };
 
 }  // namespace muster::bench

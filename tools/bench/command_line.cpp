@@ -5,10 +5,14 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <functional>
+#include <optional>
 #include <sstream>
 
 #include "config/units.hpp"
 #include "protocol/message.hpp"
+#include "tools/bench/script.hpp"
+#include "tools/bench/target_process.hpp"
 
 namespace muster::bench {
 
@@ -16,6 +20,7 @@ namespace {
 
 constexpr std::uint64_t clients_max = 10'000;
 constexpr std::uint64_t workers_max = 1'000;
+constexpr std::uint64_t crowd_max = 100'000;
 constexpr std::uint64_t outstanding_max = 1'000'000;  // of all clients together, too
 constexpr std::uint64_t parts_max = 10'000;
 constexpr std::uint64_t models_max = 256;  // as many as one worker may name
@@ -32,6 +37,9 @@ constexpr const char* notes = R"(What is measured:
   over TCP on loopback. The target is a process of its own, so that its CPU time is measured alone:
     muster  the muster-broker beside this program, with limits that refuse nothing
     proxy   zmq_proxy of libzmq between a ROUTER and a DEALER, for the same messages
+    router  a bare loop between two ROUTERs that gives each message to the next worker in turn
+    nats    a NATS server, where nats-server is installed: request and reply, a queue group of
+            workers, the same bytes in NATS's own protocol
   CPU/REQUEST is the target's CPU time (USER and SYSTEM), SWITCHES its context switches a request,
   OTHERS the share of the machine that neither the target nor this program has used: where it is
   not near 0, look at CPU/REQUEST and not at the throughput.
@@ -41,6 +49,7 @@ constexpr const char* notes = R"(What is measured:
 Examples:
   muster-bench
   muster-bench --clients 1 --outstanding 1 --workers 1 --target muster
+  muster-bench --target all --clients 8 --outstanding 32 --workers 4 --svg run.svg
   muster-bench --rate 20000 --duration 30s --body 4KiB --json run.json
 
 Exit codes:
@@ -85,11 +94,11 @@ void add_duration(CLI::App& app, const std::string& flag, Duration& option, Dura
       ->option_text("DURATION");
 }
 
-void add_body(CLI::App& app, std::uint64_t& option) {
+void add_size(CLI::App& app, const std::string& flag, const std::string& help,
+              const std::function<void(std::uint64_t)>& take) {
   app.add_option_function<std::string>(
-         "--body",
-         [&option](const std::string& text) { option = config::parse_size(text).value_or(option); },
-         "Bytes of a request's body and of each part of\nits answer (256B)")
+         flag, [take](const std::string& text) { take(config::parse_size(text).value_or(0)); },
+         help)
       ->check([](const std::string& text) -> std::string {
         const auto size = config::parse_size(text);
         if (size && *size <= body_max) return {};
@@ -100,12 +109,14 @@ void add_body(CLI::App& app, std::uint64_t& option) {
 }
 
 void add_targets(CLI::App& app, std::vector<std::string>& names) {
-  app.add_option("--target", names, "Which, in turn: muster, proxy or both (muster,proxy)")
+  app.add_option("--target", names,
+                 "Which, in turn: muster, proxy, router, nats, or all\nthat there are "
+                 "(muster,proxy)")
       ->delimiter(',')
       ->check([](const std::string& text) -> std::string {
-        for (const Target target : {Target::muster, Target::proxy})
-          if (text == target_name(target)) return {};
-        return "there is no target \"" + text + "\"; muster and proxy there are";
+        if (text == "all" || std::ranges::find(all_targets, text, target_name) != all_targets.end())
+          return {};
+        return "there is no target \"" + text + "\"; muster, proxy, router and nats there are";
       })
       ->option_text("LIST");
 }
@@ -117,11 +128,23 @@ void add_load(CLI::App& app, BenchOptions& options) {
   add_number(app, "--workers,-w", options.workers, std::uint64_t{1}, workers_max, "Workers (4)");
   add_number(app, "--slots", options.slots, std::uint64_t{1}, slots_max,
              "Slots of each worker (enough for all requests)");
-  add_body(app, options.body_bytes);
+  add_size(app, "--body",
+           "Bytes of a request's body and, without --answer, of\neach part of its answer (256B)",
+           [&options](std::uint64_t size) { options.body_bytes = size; });
+  add_size(app, "--answer", "Bytes of each part of an answer",
+           [&options](std::uint64_t size) { options.answer_bytes = size; });
   add_number(app, "--parts", options.parts, std::uint64_t{0}, parts_max,
              "Parts of an answer; 0 and 1: a FINAL alone,\nN: N CHUNKs and a FINAL (1)");
+  add_duration(
+      app, "--part-interval", options.part_interval, Duration{0},
+      "Time between the parts of an answer, which are then\nmeasured each alone (0s: all at "
+      "once)");
   add_number(app, "--models", options.models, std::uint64_t{1}, models_max,
              "Models, asked at random; each worker serves all (1)");
+  add_number(app, "--crowd", options.crowd, std::uint64_t{0}, crowd_max,
+             "Workers beside these, registered and heard, whom\nnobody asks: of muster alone (0)");
+  add_number(app, "--crowd-models", options.crowd_models, std::uint64_t{1}, crowd_max,
+             "Models that these serve, one each (1000)");
   add_number(app, "--rate", options.rate, 1.0, rate_max,
              "Requests a second, sent when their time has come\nwhatever became of those before; "
              "without it each\nclient asks again when it is answered");
@@ -138,6 +161,8 @@ void add_course(CLI::App& app, BenchOptions& options, std::vector<std::string>& 
   add_number(app, "--threads", options.threads, std::uint64_t{1}, threads_max,
              "Threads that play clients and workers, each with\nan I/O thread of libzmq (1)");
   app.add_option("--json", options.json, "Write all figures to this file")->option_text("FILE");
+  app.add_option("--svg", options.svg, "Write a plot of the latencies to this file")
+      ->option_text("FILE");
   app.add_option("--broker-program", options.broker_program,
                  "Another muster-broker than the one "
                  "beside this\nprogram")
@@ -152,10 +177,27 @@ Stopped wrong(const std::string& what) {
   return {exit_usage, {}, "muster-bench: " + what + "; see muster-bench --help\n"};
 }
 
+std::optional<Stopped> resolve_targets(const std::vector<std::string>& names,
+                                       BenchOptions& options) {
+  if (names == std::vector<std::string>{"all"}) {
+    options.targets.assign(all_targets.begin(), all_targets.end());
+    if (!nats_program()) std::erase(options.targets, Target::nats);
+    return std::nullopt;
+  }
+  if (!names.empty()) options.targets.clear();
+  for (const std::string& name : names) {
+    const auto* target = std::ranges::find(all_targets, name, target_name);
+    if (target == all_targets.end()) return wrong("--target names others besides all");
+    if (std::ranges::find(options.targets, *target) != options.targets.end())
+      return wrong("--target names " + name + " twice");
+    options.targets.push_back(*target);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
-std::variant<BenchOptions, ServeProxy, Stopped> parse_command_line(
-    std::vector<std::string> arguments) {
+std::variant<BenchOptions, Serve, Stopped> parse_command_line(std::vector<std::string> arguments) {
   CLI::App app{"Puts load on a Muster broker, measures it, and sets it beside libzmq's own proxy.",
                "muster-bench"};
   app.footer(notes);
@@ -164,8 +206,8 @@ std::variant<BenchOptions, ServeProxy, Stopped> parse_command_line(
   std::vector<std::string> targets;
   add_load(app, options);
   add_course(app, options, targets);
-  bool serve_proxy = false;
-  app.add_flag("--serve-proxy", serve_proxy)->group("");  // hidden: for this program itself
+  std::string serve;
+  app.add_option("--serve", serve)->group("");  // hidden: for this program itself
 
   try {
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
@@ -176,17 +218,14 @@ std::variant<BenchOptions, ServeProxy, Stopped> parse_command_line(
     if (app.exit(stop, out, err) == 0) return Stopped{exit_ok, out.str(), {}};
     return wrong(stop.what());
   }
-  if (serve_proxy) return ServeProxy{};
+  if (!serve.empty())
+    return Serve{serve == target_name(Target::proxy) ? Target::proxy : Target::router};
   if (options.clients * options.outstanding > outstanding_max) {
     return wrong("--clients times --outstanding is above " + std::to_string(outstanding_max));
   }
-  if (!targets.empty()) options.targets.clear();
-  for (const std::string& name : targets) {
-    const Target target = name == target_name(Target::proxy) ? Target::proxy : Target::muster;
-    if (std::ranges::find(options.targets, target) != options.targets.end())
-      return wrong("--target names " + name + " twice");
-    options.targets.push_back(target);
-  }
+  if (options.part_interval > Duration{} && options.answer_size() < time_bytes)
+    return wrong("--part-interval needs parts of 8 bytes or more, which say when they were sent");
+  if (auto stop = resolve_targets(targets, options)) return *stop;
   return options;
 }
 

@@ -21,11 +21,13 @@ struct Stopped {
   std::string err;  // for standard error
 };
 
-// This process is to be the proxy of another one's run (proxy.hpp).
-struct ServeProxy {};
+// This process is to be a target of another one's run: `proxy` or `router` (bare_targets.hpp).
+struct Serve {
+  Target target{};
+};
 
 // `arguments`: without the program's name.
-[[nodiscard]] std::variant<BenchOptions, ServeProxy, Stopped> parse_command_line(
+[[nodiscard]] std::variant<BenchOptions, Serve, Stopped> parse_command_line(
     std::vector<std::string> arguments);
 
 }  // namespace muster::bench

@@ -3,8 +3,10 @@
 #include <zmq.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "protocol/check.hpp"
+#include "tools/bench/stencil.hpp"
 
 namespace muster::bench {
 
@@ -19,7 +21,8 @@ SocketContext::~SocketContext() {
   }
 }
 
-Dealer::Dealer(SocketContext& context) : socket_(zmq_socket(context.native(), ZMQ_DEALER)) {
+Dealer::Dealer(SocketContext& context, bool enveloped)
+    : enveloped_(enveloped), socket_(zmq_socket(context.native(), ZMQ_DEALER)) {
   CHECK(socket_ != nullptr, "libzmq gives no socket: too many descriptors are open");
   set(ZMQ_IMMEDIATE, 1);
   set(ZMQ_LINGER, 0);
@@ -48,7 +51,40 @@ int Dealer::fd() const {
   return fd;
 }
 
-bool Dealer::receive(zmq::message_t& into) {
+bool Dealer::receive(Received& into) {
+  if (!receive_frame(header_)) return false;
+  into = {};
+  if (enveloped_ && header_.more()) {
+    std::swap(envelope_, header_);
+    CHECK(receive_frame(header_), "libzmq gave a part of a message");
+    into.from = {envelope_.data<char>(), envelope_.size()};
+  }
+  into.header = bytes_of(header_);
+  for (bool more = header_.more(); more; more = scratch_.more()) {
+    CHECK(receive_frame(scratch_), "libzmq gave a part of a message");
+    ++into.frames;
+    into.bytes += scratch_.size();
+    into.body = bytes_of(scratch_);
+  }
+  return true;
+}
+
+bool Dealer::send(zmq::message_t& header, const zmq::message_t* body) {
+  if (body == nullptr) return send_frame(header, false);
+  zmq::message_t shared;
+  shared.copy(*const_cast<zmq::message_t*>(body));
+  return send_frame(header, true) && send_frame(shared, false);
+}
+
+bool Dealer::answer(std::string_view to, zmq::message_t& header, const zmq::message_t* body) {
+  if (enveloped_) {
+    zmq::message_t envelope(to.data(), to.size());
+    if (!send_frame(envelope, true)) return false;
+  }
+  return send(header, body);
+}
+
+bool Dealer::receive_frame(zmq::message_t& into) {
   while (zmq_msg_recv(into.handle(), socket_, ZMQ_DONTWAIT) < 0) {
     if (errno == EAGAIN) return false;
     CHECK(errno == EINTR, "libzmq refused a receive");
@@ -56,17 +92,7 @@ bool Dealer::receive(zmq::message_t& into) {
   return true;
 }
 
-Rest Dealer::receive_rest(const zmq::message_t& header) {
-  Rest rest;
-  for (bool more = header.more(); more; more = scratch_.more()) {
-    CHECK(receive(scratch_), "libzmq gave a part of a message");
-    ++rest.frames;
-    rest.bytes += scratch_.size();
-  }
-  return rest;
-}
-
-bool Dealer::send(zmq::message_t& frame, bool more) {
+bool Dealer::send_frame(zmq::message_t& frame, bool more) {
   while (zmq_msg_send(frame.handle(), socket_, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0)) < 0) {
     if (errno == EAGAIN) return false;
     CHECK(errno == EINTR, "libzmq refused a send");

@@ -7,6 +7,7 @@
 #include <zmq.hpp>
 
 #include "protocol/result.hpp"
+#include "tools/bench/link.hpp"
 
 namespace muster::bench {
 
@@ -23,39 +24,31 @@ class SocketContext {
   void* context_;
 };
 
-// What is in a message behind its header: read, counted and thrown away.
-struct Rest {
-  std::size_t frames = 0;
-  std::size_t bytes = 0;
-};
-
 // Without high-water marks: the windows of the clients bound what is on its way. Moves no frame for
 // a connection that does not stand (docs/protocol.md, section 1).
-class Dealer {
+class Dealer : public Link {
  public:
-  explicit Dealer(SocketContext& context);
-  ~Dealer();
-  Dealer(const Dealer&) = delete;
-  Dealer& operator=(const Dealer&) = delete;
+  // `enveloped`: in front of each message that comes stands a frame that says who has asked, and
+  // that is given back in front of the answer.
+  Dealer(SocketContext& context, bool enveloped);
+  ~Dealer() override;
 
-  [[nodiscard]] Outcome connect(const std::string& endpoint);
-
-  // For a poll: readable when something may have come since receive() last gave nothing. A send may
-  // take the news away, so whoever sends receives until nothing comes before it polls again.
-  [[nodiscard]] int fd() const;
-
-  // The next frame, if one is there. The frames of a message come together.
-  [[nodiscard]] bool receive(zmq::message_t& into);
-
-  // What follows `header`, a frame that was received before.
-  [[nodiscard]] Rest receive_rest(const zmq::message_t& header);
-
-  // False, and nothing sent: there is no connection.
-  [[nodiscard]] bool send(zmq::message_t& frame, bool more);
+  [[nodiscard]] Outcome connect(const std::string& endpoint) override;
+  [[nodiscard]] int fd() const override;
+  [[nodiscard]] bool receive(Received& into) override;
+  [[nodiscard]] bool send(zmq::message_t& header, const zmq::message_t* body) override;
+  [[nodiscard]] bool answer(std::string_view to, zmq::message_t& header,
+                            const zmq::message_t* body) override;
 
  private:
   void set(int option, int value);
+  [[nodiscard]] bool receive_frame(zmq::message_t& into);
+  [[nodiscard]] bool send_frame(zmq::message_t& frame, bool more);
+
+  const bool enveloped_;
   void* socket_;
+  zmq::message_t envelope_;
+  zmq::message_t header_;
   zmq::message_t scratch_;
 };
 

@@ -10,6 +10,7 @@
 
 #include "protocol/check.hpp"
 #include "protocol/transport/clock.hpp"
+#include "tools/bench/nats_link.hpp"
 
 namespace muster::bench {
 
@@ -28,9 +29,23 @@ Driver::Driver(const BenchOptions& options, Target target, std::uint64_t number)
   epoll_event event{.events = EPOLLIN, .data = {.ptr = nullptr}};
   CHECK(::epoll_ctl(epoll_, EPOLL_CTL_ADD, timer_, &event) == 0, "a timer can't be watched");
   for (std::uint64_t i = number; i < options.clients; i += options.threads)
-    clients_.push_back(std::make_unique<Client>(context_, script_, yield_, i));
+    clients_.push_back(std::make_unique<Client>(client_link(i), script_, yield_, i));
   for (std::uint64_t i = number; i < options.workers; i += options.threads)
-    workers_.push_back(std::make_unique<Worker>(context_, script_, i));
+    workers_.push_back(std::make_unique<Worker>(worker_link(), script_, i));
+  // A target that registers nobody would take them for workers.
+  const std::uint64_t crowd = target == Target::muster ? options.crowd : 0;
+  for (std::uint64_t i = number; i < crowd; i += options.threads)
+    workers_.push_back(std::make_unique<Worker>(worker_link(), script_, i, true));
+}
+
+std::unique_ptr<Link> Driver::client_link(std::uint64_t number) {
+  if (script_.target == Target::nats) return NatsLink::of_client(number);
+  return std::make_unique<Dealer>(context_, false);
+}
+
+std::unique_ptr<Link> Driver::worker_link() {
+  if (script_.target == Target::nats) return NatsLink::of_worker();
+  return std::make_unique<Dealer>(context_, script_.target != Target::muster);
 }
 
 Driver::~Driver() {
@@ -40,12 +55,12 @@ Driver::~Driver() {
 
 Outcome Driver::open(const Endpoints& endpoints, Time deadline) {
   for (const auto& worker : workers_) {
-    watch(*worker);
     if (auto connected = worker->connect(endpoints.backend); !connected) return connected;
+    watch(*worker);
   }
   for (const auto& client : clients_) {
-    watch(*client);
     if (auto connected = client->connect(endpoints.frontend); !connected) return connected;
+    watch(*client);
   }
   while (!all_ready()) {
     const Time now = transport::monotonic_now();

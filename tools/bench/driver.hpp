@@ -13,6 +13,7 @@
 
 #include "protocol/result.hpp"
 #include "tools/bench/client.hpp"
+#include "tools/bench/dealer.hpp"
 #include "tools/bench/script.hpp"
 #include "tools/bench/worker.hpp"
 
@@ -52,6 +53,8 @@ class Driver {
     friend bool operator>(const Appointment& a, const Appointment& b) { return a.at > b.at; }
   };
 
+  [[nodiscard]] std::unique_ptr<Link> client_link(std::uint64_t number);
+  [[nodiscard]] std::unique_ptr<Link> worker_link();
   void watch(Peer& peer);
   [[nodiscard]] bool all_ready() const;
   [[nodiscard]] bool all_done(Time now) const;

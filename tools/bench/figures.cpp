@@ -1,6 +1,7 @@
 #include "tools/bench/figures.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "protocol/check.hpp"
 
@@ -16,10 +17,10 @@ double seconds(Duration time) {
   return static_cast<double>(time.count()) / 1e6;
 }
 
-// Of a pair; null where it is missing or not sound.
-const Figures* sound_run(const std::vector<Figures>& runs, std::uint64_t pair, Target target) {
+// Null where it is missing or not sound.
+const Figures* sound_run(const std::vector<Figures>& runs, std::uint64_t round, Target target) {
   const auto found = std::ranges::find_if(runs, [&](const Figures& run) {
-    return run.pair == pair && run.target == target && run.problems.empty() && run.answered > 0;
+    return run.round == round && run.target == target && run.problems.empty() && run.answered > 0;
   });
   return found != runs.end() ? &*found : nullptr;
 }
@@ -38,20 +39,38 @@ double Figures::switches_a_request() const {
   return share_of(static_cast<double>(switches), answered);
 }
 
-std::vector<Ratio> ratios_of(const std::vector<Figures>& runs) {
+double Figures::cpu_a_part() const {
+  return share_of(static_cast<double>((user + system).count()), part_latencies.count());
+}
+
+std::vector<Ratio> ratios_of(const std::vector<Figures>& runs, Target target, Target base) {
   std::vector<Ratio> ratios;
   for (const Figures& run : runs) {
-    if (run.target != Target::muster) continue;
-    const Figures* muster = sound_run(runs, run.pair, Target::muster);
-    const Figures* proxy = sound_run(runs, run.pair, Target::proxy);
-    if (muster == nullptr || proxy == nullptr) continue;
-    const double proxy_cpu = proxy->a_request(proxy->user + proxy->system);
-    if (proxy_cpu <= 0) continue;  // too short for the system's clock
-    ratios.push_back({.pair = run.pair,
-                      .throughput = muster->requests_a_second() / proxy->requests_a_second(),
-                      .cpu = muster->a_request(muster->user + muster->system) / proxy_cpu});
+    if (run.target != target) continue;
+    const Figures* one = sound_run(runs, run.round, target);
+    const Figures* other = sound_run(runs, run.round, base);
+    if (one == nullptr || other == nullptr) continue;
+    const double other_cpu = other->a_request(other->user + other->system);
+    const auto other_latency = static_cast<double>(other->latencies.at(0.5).count());
+    if (other_cpu <= 0 || other_latency <= 0) continue;  // too short for the clocks
+    ratios.push_back(
+        {.throughput = one->requests_a_second() / other->requests_a_second(),
+         .cpu = one->a_request(one->user + one->system) / other_cpu,
+         .latency = static_cast<double>(one->latencies.at(0.5).count()) / other_latency});
   }
   return ratios;
+}
+
+Ratio median_of(const std::vector<Ratio>& ratios) {
+  const auto middle = [&ratios](double Ratio::*figure) {
+    std::vector<double> all;
+    for (const Ratio& ratio : ratios)
+      all.push_back(ratio.*figure);
+    return median(std::move(all));
+  };
+  return {.throughput = middle(&Ratio::throughput),
+          .cpu = middle(&Ratio::cpu),
+          .latency = middle(&Ratio::latency)};
 }
 
 double median(std::vector<double> numbers) {

@@ -1,6 +1,7 @@
 #pragma once
 
-// Figures: what one run has given, and what a pair of runs says when the two are held side by side.
+// Figures: what one run has given, and what several of one round say when they are held side by
+// side.
 
 #include <cstdint>
 #include <optional>
@@ -16,13 +17,14 @@ namespace muster::bench {
 
 struct Figures {
   Target target{};
-  std::uint64_t pair = 0;  // which, from 1
+  std::uint64_t round = 0;  // which, from 1
 
   // Of the measured time.
   Duration time{};
   std::uint64_t answered = 0;
-  Histogram latencies;  // of what was sent in it, whenever it was answered
-  Duration user{};      // of the target's process alone
+  Histogram latencies;       // of what was sent in it, whenever it was answered
+  Histogram part_latencies;  // likewise of the parts of paced answers, each alone
+  Duration user{};           // of the target's process alone
   Duration system{};
   std::uint64_t switches = 0;
   std::uint64_t resident_bytes = 0;  // at its end
@@ -38,16 +40,22 @@ struct Figures {
   // Microseconds, and times, for each answer; 0 where there was none.
   [[nodiscard]] double a_request(Duration cpu) const;
   [[nodiscard]] double switches_a_request() const;
+  // Microseconds for each part that came in the measured time; 0 where none did.
+  [[nodiscard]] double cpu_a_part() const;
 };
 
-// What Muster has to pay for what it does, the proxy being 1. Of the two runs of one pair.
+// What a target has given and cost, another being 1. Of two runs of one round.
 struct Ratio {
-  std::uint64_t pair = 0;
   double throughput = 0;
-  double cpu = 0;  // a request
+  double cpu = 0;      // a request
+  double latency = 0;  // of half of the requests
 };
-// One for each pair that has both, and both of them sound.
-[[nodiscard]] std::vector<Ratio> ratios_of(const std::vector<Figures>& runs);
+// One for each round that has both, and both of them sound.
+[[nodiscard]] std::vector<Ratio> ratios_of(const std::vector<Figures>& runs, Target target,
+                                           Target base);
+
+// The middle of each figure.  REQUIRES: !ratios.empty().
+[[nodiscard]] Ratio median_of(const std::vector<Ratio>& ratios);
 
 // The middle one, or the mean of both in the middle. REQUIRES: !numbers.empty().
 [[nodiscard]] double median(std::vector<double> numbers);

@@ -11,9 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "tools/bench/bare_targets.hpp"
 #include "tools/bench/command_line.hpp"
 #include "tools/bench/measure.hpp"
-#include "tools/bench/proxy.hpp"
+#include "tools/bench/plot.hpp"
 #include "tools/bench/report.hpp"
 #include "tools/cli/text.hpp"
 
@@ -56,25 +57,26 @@ class ProgressLine {
   std::string what_;
 };
 
-// Every second pair the other way round: whatever drifts while they run is no target's advantage.
-std::vector<Target> order_of(const BenchOptions& options, std::uint64_t pair) {
+// Every second round the other way round: whatever drifts while they run is no target's advantage.
+std::vector<Target> order_of(const BenchOptions& options, std::uint64_t round) {
   std::vector<Target> order = options.targets;
-  if (pair % 2 == 0) std::ranges::reverse(order);
+  if (round % 2 == 0) std::ranges::reverse(order);
   return order;
 }
 
-bool write_json(const BenchOptions& options, const std::vector<Figures>& runs) {
-  if (options.json.empty()) return true;
-  std::ofstream file(options.json);
-  file << json_of(options, runs) << std::flush;
+// `name`: empty: nowhere.
+bool write_file(const std::string& name, const std::string& text) {
+  if (name.empty()) return true;
+  std::ofstream file(name);
+  file << text << std::flush;
   if (file) return true;
-  complain("cannot write " + options.json + ": " + std::strerror(errno));
+  complain("cannot write " + name + ": " + std::strerror(errno));
   return false;
 }
 
 void note(const Figures& run) {
   const std::string name{target_name(run.target)};
-  const std::string which = "pair " + std::to_string(run.pair) + ", " + name + ": ";
+  const std::string which = "round " + std::to_string(run.round) + ", " + name + ": ";
   for (const std::string& problem : run.problems)
     complain(which + problem);
   if (run.tally.not_sent > 0) {
@@ -89,11 +91,11 @@ int run_all(const BenchOptions& options) {
   bool sound = true;
   ProgressLine line;
   const std::uint64_t count = options.runs * options.targets.size();
-  for (std::uint64_t pair = 1; pair <= options.runs; ++pair) {
-    for (const Target target : order_of(options, pair)) {
+  for (std::uint64_t round = 1; round <= options.runs; ++round) {
+    for (const Target target : order_of(options, round)) {
       line.next_run("run " + std::to_string(runs.size() + 1) + " of " + std::to_string(count) +
                     ", " + std::string{target_name(target)});
-      auto figures = measure(options, target, pair, [&line](std::string_view phase, double rate) {
+      auto figures = measure(options, target, round, [&line](std::string_view phase, double rate) {
         line.show(phase, rate);
       });
       line.clear();
@@ -107,8 +109,9 @@ int run_all(const BenchOptions& options) {
     }
   }
   std::fputs(table_of(runs).c_str(), stdout);
-  const bool written = write_json(options, runs);
-  return sound && written ? exit_ok : exit_failed;
+  const bool json = write_file(options.json, json_of(options, runs));
+  const bool svg = write_file(options.svg, plot_of(options, runs));
+  return sound && json && svg ? exit_ok : exit_failed;
 }
 
 }  // namespace
@@ -123,6 +126,7 @@ int main(int argc, char** argv) {
     std::fputs(stopped->err.c_str(), stderr);
     return stopped->exit_code;
   }
-  if (std::holds_alternative<ServeProxy>(parsed)) return serve_proxy();
+  if (const auto* serve = std::get_if<Serve>(&parsed))
+    return serve->target == Target::proxy ? serve_proxy() : serve_router();
   return run_all(std::get<BenchOptions>(parsed));
 }

@@ -35,7 +35,9 @@ constexpr Duration progress_interval = std::chrono::milliseconds{250};
 class Load {
  public:
   Load(const BenchOptions& options, Target target, const Endpoints& endpoints)
-      : opened_(static_cast<std::ptrdiff_t>(options.threads)), asking_(options.threads) {
+      : opened_(static_cast<std::ptrdiff_t>(options.threads)),
+        asking_(options.threads),
+        longest_answer_(options.part_interval * options.chunks()) {
     const std::shared_future<std::optional<Window>> go = go_.get_future().share();
     for (std::uint64_t i = 0; i < options.threads; ++i)
       drivers_.push_back(std::make_unique<Driver>(options, target, i));
@@ -87,6 +89,7 @@ class Load {
     for (const auto& driver : drivers_) {
       figures.tally.add(driver->settle());
       figures.latencies.merge(driver->yield().latencies);
+      figures.part_latencies.merge(driver->yield().part_latencies);
     }
   }
 
@@ -97,11 +100,12 @@ class Load {
       failures_[i] = std::move(open.error());
     opened_.count_down();
     if (const std::optional<Window> window = go.get())
-      drivers_[i]->run(*window, window->until + answer_patience, asking_);
+      drivers_[i]->run(*window, window->until + longest_answer_ + answer_patience, asking_);
   }
 
   std::latch opened_;
   std::atomic<std::uint64_t> asking_;
+  const Duration longest_answer_;
   std::promise<std::optional<Window>> go_;
   bool started_ = false;
   std::vector<std::unique_ptr<Driver>> drivers_;
@@ -169,10 +173,10 @@ void wait_until(Time end, std::string_view phase, const Load& load, const Progre
 
 }  // namespace
 
-Result<Figures> measure(const BenchOptions& options, Target target, std::uint64_t pair,
+Result<Figures> measure(const BenchOptions& options, Target target, std::uint64_t round,
                         const Progress& progress) {
   // Each socket has its own, one for its connection and one to be woken by.
-  const std::uint64_t descriptors = (options.clients + options.workers) * 3 + 100;
+  const std::uint64_t descriptors = (options.clients + options.workers + options.crowd) * 3 + 100;
   if (transport::raise_descriptor_limit() < descriptors) {
     return failure("so many clients and workers need " + std::to_string(descriptors) +
                    " open files, more than this process may have (ulimit -n)");
@@ -184,7 +188,7 @@ Result<Figures> measure(const BenchOptions& options, Target target, std::uint64_
 
   Figures figures;
   figures.target = target;
-  figures.pair = pair;
+  figures.round = round;
   {
     Load load(options, target, started->endpoints);
     if (auto opened = load.opened(); !opened) {
@@ -204,7 +208,8 @@ Result<Figures> measure(const BenchOptions& options, Target target, std::uint64_
     load.sum_up(figures);
   }
   figures.problems = problems_of(figures.tally);
-  if (auto ended = process.end(end_patience); !ended)
+  // A NATS server that is told to end says so with exit code 1.
+  if (auto ended = process.end(end_patience); !ended && target != Target::nats)
     figures.problems.push_back("the target: " + ended.error() +
                                "; its last words: " + process.last_words());
   return figures;

@@ -16,6 +16,6 @@ using Progress = std::function<void(std::string_view phase, double requests_a_se
 
 // Where nothing could be measured, a sentence says why. To be called by the main thread.
 [[nodiscard]] Result<Figures> measure(const BenchOptions& options, Target target,
-                                      std::uint64_t pair, const Progress& progress);
+                                      std::uint64_t round, const Progress& progress);
 
 }  // namespace muster::bench

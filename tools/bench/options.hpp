@@ -3,7 +3,9 @@
 // What is to be measured.
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,13 +18,21 @@ namespace muster::bench {
 enum class Target : std::uint8_t {
   muster,  // this house's broker
   proxy,   // libzmq's own zmq_proxy between a ROUTER and a DEALER: what moving the bytes costs
+  router,  // a bare loop between two ROUTERs: what moving them to whom one chooses costs
+  nats,    // a NATS server: request and reply, the workers a queue group
 };
+inline constexpr std::array all_targets = {Target::muster, Target::proxy, Target::router,
+                                           Target::nats};
 [[nodiscard]] constexpr std::string_view target_name(Target target) {
   switch (target) {
     case Target::muster:
       return "muster";
     case Target::proxy:
       return "proxy";
+    case Target::router:
+      return "router";
+    case Target::nats:
+      return "nats";
   }
   return "";
 }
@@ -32,9 +42,14 @@ struct BenchOptions {
   std::uint64_t outstanding = 32;  // each client's window
   std::uint64_t workers = 4;
   std::uint64_t slots = 0;         // of each worker; 0: enough for all that is outstanding
-  std::uint64_t body_bytes = 256;  // of the request, and of each part of its answer
-  std::uint64_t parts = 1;         // 0 and 1: a FINAL with the body; n: n CHUNKs, then FINAL
+  std::uint64_t body_bytes = 256;  // of the request
+  std::optional<std::uint64_t> answer_bytes;  // of each part of its answer; nothing: as many
+  std::uint64_t parts = 1;   // 0 and 1: a FINAL with the body; n: n CHUNKs, then FINAL
+  Duration part_interval{};  // between the parts of an answer; 0: all at once
   std::uint64_t models = 1;
+  // Workers beside these, registered and heard, whom nobody asks; and how many models they serve.
+  std::uint64_t crowd = 0;
+  std::uint64_t crowd_models = 1000;
 
   Duration duration = std::chrono::seconds{3};
   Duration warm_up = std::chrono::seconds{1};
@@ -46,11 +61,13 @@ struct BenchOptions {
   std::uint64_t threads = 1;
 
   std::string json;                   // a file; empty: none
+  std::string svg;                    // likewise
   std::string broker_program;         // empty: the muster-broker beside this program
   std::vector<std::string> settings;  // SECTION.KEY=VALUE, for the broker
 
   // CHUNKs in front of an answer's FINAL.
   [[nodiscard]] std::uint64_t chunks() const { return parts < 2 ? 0 : parts; }
+  [[nodiscard]] std::uint64_t answer_size() const { return answer_bytes.value_or(body_bytes); }
   // With `slots` resolved.
   [[nodiscard]] std::uint64_t slots_a_worker() const {
     if (slots > 0) return slots;

@@ -1,9 +1,12 @@
 #include "tools/bench/report.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "tools/cli/text.hpp"
 
@@ -12,12 +15,6 @@ namespace muster::bench {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string decimal(double number, int digits) {
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%.*f", digits, number);
-  return text.data();
-}
 
 // Three digits of a number that stands before a unit.
 std::string three_digits(double number) {
@@ -42,7 +39,7 @@ std::vector<std::string> row_of(const Figures& run) {
   };
   const Histogram& times = run.latencies;
   return {
-      std::to_string(run.pair),
+      std::to_string(run.round),
       std::string{target_name(run.target)},
       count(run.requests_a_second()),
       short_time(times.at(0.5)),
@@ -60,15 +57,100 @@ std::vector<std::string> row_of(const Figures& run) {
   };
 }
 
-// The middle of what each pair says.
-Ratio median_of(const std::vector<Ratio>& ratios) {
-  std::vector<double> throughput;
-  std::vector<double> cpu;
-  for (const Ratio& ratio : ratios) {
-    throughput.push_back(ratio.throughput);
-    cpu.push_back(ratio.cpu);
+// The targets of these runs, in the order in which they came first.
+std::vector<Target> targets_of(const std::vector<Figures>& runs) {
+  std::vector<Target> targets;
+  for (const Figures& run : runs) {
+    if (std::ranges::find(targets, run.target) == targets.end()) targets.push_back(run.target);
   }
-  return {.throughput = median(throughput), .cpu = median(cpu)};
+  return targets;
+}
+
+// What the others are held against: the proxy, where there is one.
+std::optional<Target> base_of(const std::vector<Target>& targets) {
+  if (targets.size() < 2) return std::nullopt;
+  const bool proxy = std::ranges::find(targets, Target::proxy) != targets.end();
+  return proxy ? Target::proxy : targets.back();
+}
+
+struct Comparison {
+  Target target{};
+  std::vector<Ratio> ratios;
+};
+
+std::vector<Comparison> comparisons_of(const std::vector<Figures>& runs, Target base) {
+  std::vector<Comparison> all;
+  for (const Target target : targets_of(runs)) {
+    if (target == base) continue;
+    auto ratios = ratios_of(runs, target, base);
+    if (!ratios.empty()) all.push_back({target, std::move(ratios)});
+  }
+  return all;
+}
+
+// The median, and in brackets from where to where, where that differs.
+std::string spread(const std::vector<Ratio>& ratios, double Ratio::*figure) {
+  const auto [least, most] = std::ranges::minmax(ratios, {}, figure);
+  std::string text = decimal(median_of(ratios).*figure, 2);
+  if (ratios.size() > 1)
+    text += " (" + decimal(least.*figure, 2) + " to " + decimal(most.*figure, 2) + ")";
+  return text;
+}
+
+// What each target's runs say together, beside the one that is 1.
+std::string comparison_table(const std::vector<Figures>& runs) {
+  using cli::Align;
+  const auto base = base_of(targets_of(runs));
+  if (!base) return {};
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& [target, ratios] : comparisons_of(runs, *base)) {
+    rows.push_back({std::string{target_name(target)}, std::to_string(ratios.size()),
+                    spread(ratios, &Ratio::throughput), spread(ratios, &Ratio::cpu),
+                    spread(ratios, &Ratio::latency)});
+  }
+  if (rows.empty()) return {};
+  return "\nto " + std::string{target_name(*base)} + ", which is 1: medians of the rounds\n" +
+         cli::table(
+             {{"TARGET"}, {"ROUNDS", Align::right}, {"REQUESTS/S"}, {"CPU/REQUEST"}, {"P50"}},
+             rows);
+}
+
+// How long the parts of paced answers were on their way; empty where there were none.
+std::string parts_table(const std::vector<Figures>& runs) {
+  using cli::Align;
+  std::vector<std::vector<std::string>> rows;
+  for (const Figures& run : runs) {
+    const Histogram& times = run.part_latencies;
+    if (times.count() == 0) continue;
+    rows.push_back({std::to_string(run.round), std::string{target_name(run.target)},
+                    cli::human_count(times.count()), short_time(times.at(0.5)),
+                    short_time(times.at(0.9)), short_time(times.at(0.99)),
+                    short_time(times.at(0.999)), short_time(times.max()),
+                    micros(run.cpu_a_part())});
+  }
+  if (rows.empty()) return {};
+  std::vector<cli::Column> columns = {{"ROUND", Align::right}, {"TARGET"}};
+  for (const char* title : {"PARTS", "P50", "P90", "P99", "P99.9", "MAX", "CPU/PART"})
+    columns.push_back({title, Align::right});
+  return "\nparts of answers, each on its way\n" + cli::table(columns, rows);
+}
+
+Json ratio_json(const Ratio& ratio) {
+  return {{"throughput", ratio.throughput}, {"cpu", ratio.cpu}, {"latency", ratio.latency}};
+}
+
+Json comparisons_json(const std::vector<Figures>& runs) {
+  const auto base = base_of(targets_of(runs));
+  if (!base) return nullptr;
+  Json all = {{"base", target_name(*base)}, {"targets", Json::object()}};
+  for (const auto& [target, ratios] : comparisons_of(runs, *base)) {
+    Json rounds = Json::array();
+    for (const Ratio& ratio : ratios)
+      rounds.push_back(ratio_json(ratio));
+    all["targets"][std::string{target_name(target)}] = {{"rounds", rounds},
+                                                        {"median", ratio_json(median_of(ratios))}};
+  }
+  return all;
 }
 
 Json latencies_json(const Histogram& times) {
@@ -79,12 +161,13 @@ Json latencies_json(const Histogram& times) {
 
 Json run_json(const Figures& run) {
   const Tally& tally = run.tally;
-  return {{"pair", run.pair},
+  return {{"round", run.round},
           {"target", target_name(run.target)},
           {"time", run.time.count()},
           {"answered", run.answered},
           {"requests_a_second", run.requests_a_second()},
           {"latency", latencies_json(run.latencies)},
+          {"part_latency", latencies_json(run.part_latencies)},
           {"cpu_a_request", run.a_request(run.user + run.system)},
           {"user_a_request", run.a_request(run.user)},
           {"system_a_request", run.a_request(run.system)},
@@ -113,6 +196,10 @@ Json options_json(const BenchOptions& options) {
           {"workers", options.workers},
           {"slots", options.slots_a_worker()},
           {"body_bytes", options.body_bytes},
+          {"answer_bytes", options.answer_size()},
+          {"part_interval", options.part_interval.count()},
+          {"crowd", options.crowd},
+          {"crowd_models", options.crowd_models},
           {"parts", options.parts},
           {"models", options.models},
           {"duration", options.duration.count()},
@@ -127,6 +214,12 @@ Json options_json(const BenchOptions& options) {
 
 }  // namespace
 
+std::string decimal(double number, int digits) {
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%.*f", digits, number);
+  return text.data();
+}
+
 std::string short_time(Duration time) {
   const auto us = static_cast<double>(time.count());
   if (us < 1000) return decimal(us, 0) + "us";
@@ -136,7 +229,7 @@ std::string short_time(Duration time) {
 
 std::string table_of(const std::vector<Figures>& runs) {
   using cli::Align;
-  std::vector<cli::Column> columns = {{"PAIR", Align::right}, {"TARGET"}};
+  std::vector<cli::Column> columns = {{"ROUND", Align::right}, {"TARGET"}};
   for (const char* title : {"REQUESTS/S", "P50", "P90", "P99", "P99.9", "MAX", "CPU/REQUEST",
                             "USER", "SYSTEM", "SWITCHES", "RESIDENT", "OTHERS"}) {
     columns.push_back({title, Align::right});
@@ -145,21 +238,7 @@ std::string table_of(const std::vector<Figures>& runs) {
   std::vector<std::vector<std::string>> rows;
   for (const Figures& run : runs)
     rows.push_back(row_of(run));
-  std::string text = cli::table(columns, rows);
-
-  const std::vector<Ratio> ratios = ratios_of(runs);
-  if (ratios.empty()) return text;
-  rows.clear();
-  const auto add = [&](std::string pair, const Ratio& ratio) {
-    rows.push_back({std::move(pair), decimal(ratio.throughput, 2), decimal(ratio.cpu, 2)});
-  };
-  for (const Ratio& ratio : ratios)
-    add(std::to_string(ratio.pair), ratio);
-  add("median", median_of(ratios));
-  return text + "\nmuster to proxy, which is 1\n" +
-         cli::table(
-             {{"PAIR", Align::right}, {"REQUESTS/S", Align::right}, {"CPU/REQUEST", Align::right}},
-             rows);
+  return cli::table(columns, rows) + parts_table(runs) + comparison_table(runs);
 }
 
 std::string json_of(const BenchOptions& options, const std::vector<Figures>& runs) {
@@ -167,15 +246,7 @@ std::string json_of(const BenchOptions& options, const std::vector<Figures>& run
   all["runs"] = Json::array();
   for (const Figures& run : runs)
     all["runs"].push_back(run_json(run));
-  const std::vector<Ratio> ratios = ratios_of(runs);
-  all["muster_to_proxy"] = Json::array();
-  for (const Ratio& ratio : ratios)
-    all["muster_to_proxy"].push_back(
-        {{"pair", ratio.pair}, {"throughput", ratio.throughput}, {"cpu", ratio.cpu}});
-  if (!ratios.empty()) {
-    const Ratio middle = median_of(ratios);
-    all["median"] = {{"throughput", middle.throughput}, {"cpu", middle.cpu}};
-  }
+  all["comparison"] = comparisons_json(runs);
   return all.dump(2) + "\n";
 }
 

@@ -10,11 +10,15 @@
 
 namespace muster::bench {
 
-// A line for each run; then, where both targets were measured, one for each pair and their median.
+// A line for each run; then, where several targets were measured, what the rounds say of each
+// beside the proxy, or beside the last target where the proxy is not among them.
 [[nodiscard]] std::string table_of(const std::vector<Figures>& runs);
 
 // All options and figures, as one JSON object. Times are in microseconds.
 [[nodiscard]] std::string json_of(const BenchOptions& options, const std::vector<Figures>& runs);
+
+// With so many digits behind the point.
+[[nodiscard]] std::string decimal(double number, int digits);
 
 // "412us", "12.3ms", "1.25s": three digits.
 [[nodiscard]] std::string short_time(Duration time);

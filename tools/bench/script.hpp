@@ -4,7 +4,9 @@
 // nothing is composed while it is measured.
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <zmq.hpp>
 
 #include "protocol/time.hpp"
@@ -20,13 +22,23 @@ struct Script {
   const BenchOptions options;
   const Target target;
   const Headers headers;
-  zmq::message_t body;  // shared by all that carry it, so that sending it copies no bytes
+  // Each shared by all that carry it, so that sending it copies no bytes.
+  zmq::message_t body;         // of a request
+  zmq::message_t answer_body;  // of each part of its answer
+
+  // Whether the parts of an answer are sent at intervals: then each body starts with when it was.
+  [[nodiscard]] bool paced() const { return options.part_interval > Duration{}; }
 
   // Whether part `i` of an answer has the body: all CHUNKs, or the FINAL that is alone.
   [[nodiscard]] bool has_body(std::size_t i) const {
     return i == 0 || i + 1 < headers.answer.size();
   }
 };
+
+// What stands at the start of a paced part's body.
+inline constexpr std::size_t time_bytes = sizeof(Duration::rep);
+[[nodiscard]] Time time_in(std::span<const std::byte> body);
+void write_time(Time at, std::span<std::byte> body);
 
 // Requests are sent from `start` until `until`. Those of between `from` and `to` are measured: `to`
 // is somewhat earlier, so that the end of what is measured is not the end of the load.
@@ -39,7 +51,8 @@ struct Window {
 
 // What the clients of one driver have to show.
 struct Yield {
-  Histogram latencies;  // of measured requests, but for those that ended with an ERROR
+  Histogram latencies;       // of measured requests, but for those that ended with an ERROR
+  Histogram part_latencies;  // of the parts that a worker has sent at intervals: of each alone
   std::atomic<std::uint64_t> answered{0};  // so far; other threads look at it
 };
 

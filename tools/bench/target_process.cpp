@@ -1,6 +1,10 @@
 #include "tools/bench/target_process.hpp"
 
+#include <unistd.h>
+
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -17,7 +21,10 @@ constexpr Duration look_again = std::chrono::milliseconds{2};
 
 std::vector<std::string> command_of(Target target, const BenchOptions& options) {
   const std::string self = this_program();
-  if (target == Target::proxy) return {self, "--serve-proxy"};
+  if (target == Target::proxy || target == Target::router)
+    return {self, "--serve", std::string{target_name(target)}};
+  if (target == Target::nats)  // -1: a free port
+    return {nats_program().value_or("nats-server"), "--addr", "127.0.0.1", "--port", "-1"};
   const std::string beside = self.substr(0, self.rfind('/') + 1) + "muster-broker";
   std::vector<std::string> command = {
       options.broker_program.empty() ? beside : options.broker_program,
@@ -40,12 +47,30 @@ std::vector<std::string> command_of(Target target, const BenchOptions& options) 
 
 }  // namespace
 
+std::optional<std::string> nats_program() {
+  const char* path = std::getenv("PATH");
+  std::string folders = std::string{path != nullptr ? path : ""} + ":/usr/sbin";
+  std::istringstream each{folders};
+  for (std::string folder; std::getline(each, folder, ':');) {
+    std::string program = folder + "/nats-server";
+    if (!folder.empty() && ::access(program.c_str(), X_OK) == 0) return program;
+  }
+  return std::nullopt;
+}
+
+// A broker's line, or a bare target's, is JSON; a NATS server's is not.
 std::optional<Endpoints> endpoints_in(std::string_view log) {
+  constexpr std::string_view nats_line = "Listening for client connections on ";
   while (!log.empty()) {
     const std::size_t end = log.find('\n');
     if (end == std::string_view::npos) return std::nullopt;  // not written to its end yet
-    const auto line = nlohmann::json::parse(log.substr(0, end), nullptr, false);
+    const std::string_view text = log.substr(0, end);
     log.remove_prefix(end + 1);
+    if (const auto at = text.find(nats_line); at != std::string_view::npos) {
+      const std::string endpoint = "tcp://" + std::string{text.substr(at + nats_line.size())};
+      return Endpoints{endpoint, endpoint};
+    }
+    const auto line = nlohmann::json::parse(text, nullptr, false);
     if (!line.is_object() || line.value("message", "") != "listening") continue;
     return Endpoints{line.value("frontend", ""), line.value("backend", "")};
   }

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "protocol/result.hpp"
@@ -13,7 +14,10 @@
 
 namespace muster::bench {
 
-// What a log in JSON says of where its program listens; nothing where it has not said so yet.
+// The path of the NATS server; nothing where none is installed.
+[[nodiscard]] std::optional<std::string> nats_program();
+
+// What a target's log says of where it listens; nothing where it has not said so yet.
 [[nodiscard]] std::optional<Endpoints> endpoints_in(std::string_view log);
 
 struct TargetProcess {

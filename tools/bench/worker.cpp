@@ -1,5 +1,6 @@
 #include "tools/bench/worker.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -19,67 +20,100 @@ Overloaded(Cases...) -> Overloaded<Cases...>;
 
 }  // namespace
 
-Worker::Worker(SocketContext& context, Script& script, std::uint64_t number)
-    : script_(script),
-      enveloped_(script.target == Target::proxy),
-      socket_(context),
-      name_("bench-" + std::to_string(number)) {}
+Worker::Worker(std::unique_ptr<Link> link, Script& script, std::uint64_t number, bool crowd)
+    : link_(std::move(link)),
+      script_(script),
+      number_(number),
+      crowd_(crowd),
+      name_((crowd ? "crowd-" : "bench-") + std::to_string(number)) {}
+
+Time Worker::due() const {
+  return std::min(heartbeat_due_, streams_.empty() ? time_never : streams_.front().due);
+}
+
+void Worker::act(Time now) {
+  if (heartbeat_due_ <= now) heartbeat(now);
+  while (!streams_.empty() && streams_.front().due <= now) {
+    Stream next = std::move(streams_.front());
+    streams_.pop_front();
+    go_on(std::move(next));
+  }
+  link_->flush();
+}
 
 bool Worker::pump() {
-  for (int i = 0; i < messages_a_turn; ++i) {
-    if (!socket_.receive(header_)) return false;
-    took();
+  Received message;
+  bool more = true;
+  for (int i = 0; more && i < messages_a_turn; ++i) {
+    more = link_->receive(message);
+    if (more) took(message);
   }
-  return true;
+  link_->flush();
+  return more;
 }
 
-void Worker::took() {
-  if (header_.empty() && !header_.more()) return met();
-  if (enveloped_) {
-    std::swap(envelope_, header_);
-    CHECK(socket_.receive(header_), "libzmq gave a part of a message");
-  }
-  const Rest rest = socket_.receive_rest(header_);
-  const auto id = id_of_request(bytes_of(header_));
-  if (!id) return took_other();
-  if (rest.frames != 1 || rest.bytes != script_.body.size())
+void Worker::took(const Received& message) {
+  if (message.is_hello()) return met();
+  const auto id = id_of_request(message.header);
+  if (!id) return took_other(message);
+  if (message.frames != 1 || message.bytes != script_.body.size())
     complain("a request has lost its body");
-  answer(*id);
+  answer(message.from, *id);
 }
 
-void Worker::answer(std::uint64_t id) {
-  const auto& parts = script_.headers.answer;
+void Worker::answer(std::string_view to, std::uint64_t id) {
+  if (script_.paced())
+    return go_on({.to = std::string{to}, .id = id, .due = transport::monotonic_now()});
   bool sent = true;
-  for (std::size_t i = 0; i < parts.size() && sent; ++i) {
-    if (enveloped_) {
-      zmq::message_t to;
-      to.copy(envelope_);
-      sent = socket_.send(to, true);
-    }
-    zmq::message_t header(parts[i].size());
-    parts[i].write(header.data<std::byte>(), id);
-    const bool with_body = script_.has_body(i);
-    sent = sent && socket_.send(header, with_body);
-    if (!with_body) continue;
-    zmq::message_t body;
-    body.copy(script_.body);
-    sent = sent && socket_.send(body, false);
-  }
-  if (!sent) complain("a worker has lost its connection");
+  for (std::size_t part = 0; part < script_.headers.answer.size() && sent; ++part)
+    sent = send_part(to, id, part);
+  if (!sent) complain("a worker has lost its connection" + link_->last_words());
 }
 
-// The first word on a connection (section 1).
+void Worker::go_on(Stream stream) {
+  if (!send_part(stream.to, stream.id, stream.part))
+    return complain("a worker has lost its connection" + link_->last_words());
+  if (++stream.part == script_.headers.answer.size()) return;
+  stream.due += script_.options.part_interval;
+  streams_.push_back(std::move(stream));
+}
+
+bool Worker::send_part(std::string_view to, std::uint64_t id, std::size_t part) {
+  const Stencil& stencil = script_.headers.answer[part];
+  zmq::message_t header(stencil.size());
+  stencil.write(header.data<std::byte>(), id);
+  if (!script_.has_body(part)) return link_->answer(to, header, nullptr);
+  if (!script_.paced()) return link_->answer(to, header, &script_.answer_body);
+  zmq::message_t own(script_.answer_body.data(), script_.answer_body.size());
+  write_time(transport::monotonic_now(), {own.data<std::byte>(), own.size()});
+  return link_->answer(to, header, &own);
+}
+
 void Worker::met() {
   if (std::exchange(met_, true)) complain("a worker's connection was made anew");
-  if (enveloped_) {
-    ready_ = true;
-    return;
+  switch (script_.target) {
+    case Target::muster:
+      return enroll();
+    case Target::router:
+      say(Frame{});  // so that it is known there
+      [[fallthrough]];
+    case Target::proxy:
+    case Target::nats:
+      ready_ = true;
   }
+}
+
+void Worker::enroll() {
   WorkerDescription info;
   info.worker = name_;
   info.instance = transport::new_instance();
-  for (std::size_t i = 0; i < script_.headers.requests.size(); ++i)
-    info.models.push_back({.name = model_name(i)});
+  if (crowd_) {
+    info.models.push_back(
+        {.name = "crowd-" + std::to_string(number_ % script_.options.crowd_models)});
+  } else {
+    for (std::size_t i = 0; i < script_.headers.requests.size(); ++i)
+      info.models.push_back({.name = model_name(i)});
+  }
   info.slots = script_.options.slots_a_worker();
   info.state = WorkerState::ready;
   info.version = MUSTER_VERSION;
@@ -94,8 +128,8 @@ void Worker::heartbeat(Time now) {
   heartbeat_due_ = now + interval_;
 }
 
-void Worker::took_other() {
-  const auto decoded = Decoder{WireLimits{}}.to_worker(Frame{bytes_of(header_)}, {});
+void Worker::took_other(const Received& message) {
+  const auto decoded = Decoder{WireLimits{}}.to_worker(Frame{message.header}, {});
   if (!decoded) return complain("a worker was told what it does not understand");
   std::visit(Overloaded{
                  [&](const Registered& m) {
@@ -112,7 +146,8 @@ void Worker::took_other() {
 }
 
 void Worker::say(Frame frame) {
-  if (!socket_.send(frame.native(), false)) complain("a worker has lost its connection");
+  if (!link_->send(frame.native(), nullptr))
+    complain("a worker has lost its connection" + link_->last_words());
 }
 
 void Worker::complain(std::string sentence) {

@@ -1,13 +1,16 @@
 #pragma once
 
 // One worker: answers each request at once. To a broker it is a worker like any other: it
-// registers, sends heartbeats and hears them (docs/protocol.md, sections 6 and 7). From the proxy
-// it gets each request with the routing id of who has asked in front, and gives that back.
+// registers, sends heartbeats and hears them (docs/protocol.md, sections 6 and 7). The others only
+// bring it requests.
 
+#include <deque>
+#include <memory>
 #include <string>
+#include <string_view>
 
 #include "protocol/codec.hpp"
-#include "tools/bench/dealer.hpp"
+#include "tools/bench/link.hpp"
 #include "tools/bench/peer.hpp"
 #include "tools/bench/script.hpp"
 
@@ -15,41 +18,52 @@ namespace muster::bench {
 
 class Worker : public Peer {
  public:
-  // `number`: of this worker among all. `script` and `context` outlive it.
-  Worker(SocketContext& context, Script& script, std::uint64_t number);
+  // `number`: of this worker among all. `crowd`: it is one whom nobody asks. `script` outlives it.
+  Worker(std::unique_ptr<Link> link, Script& script, std::uint64_t number, bool crowd = false);
 
-  [[nodiscard]] Outcome connect(const std::string& endpoint) { return socket_.connect(endpoint); }
-  [[nodiscard]] int fd() const override { return socket_.fd(); }
+  [[nodiscard]] Outcome connect(const std::string& endpoint) { return link_->connect(endpoint); }
+  [[nodiscard]] int fd() const override { return link_->fd(); }
   [[nodiscard]] bool ready() const override { return ready_; }
   [[nodiscard]] bool pump() override;
 
-  // When the next heartbeat is to be sent; never where nobody wants any.
-  [[nodiscard]] Time due() const override { return heartbeat_due_; }
-  void act(Time now) override { heartbeat(now); }
+  // When the next heartbeat, or the next part of an answer, is to be sent.
+  [[nodiscard]] Time due() const override;
+  void act(Time now) override;
 
   // What was said to it that should not be; empty: nothing.
   [[nodiscard]] const std::string& complaint() const { return complaint_; }
 
  private:
-  void took();
-  void answer(std::uint64_t id);
-  void took_other();
+  void took(const Received& message);
+  // An answer on its way.
+  struct Stream {
+    std::string to;
+    std::uint64_t id = 0;
+    std::size_t part = 0;  // the next
+    Time due;
+  };
+
+  void answer(std::string_view to, std::uint64_t id);
+  void go_on(Stream stream);
+  [[nodiscard]] bool send_part(std::string_view to, std::uint64_t id, std::size_t part);
+  void took_other(const Received& message);
   void met();
+  void enroll();
   void heartbeat(Time now);
   void say(Frame frame);
   void complain(std::string sentence);
 
+  std::unique_ptr<Link> link_;
   Script& script_;
-  const bool enveloped_;  // there is a routing id in front of each message
-  Dealer socket_;
+  const std::uint64_t number_;
+  const bool crowd_;
   const std::string name_;
+  std::deque<Stream> streams_;  // of paced answers; all at the same intervals, so the next first
   std::string complaint_;
   bool met_ = false;
   bool ready_ = false;
   Duration interval_{};
   Time heartbeat_due_ = time_never;
-  zmq::message_t envelope_;
-  zmq::message_t header_;
 };
 
 }  // namespace muster::bench

@@ -9,7 +9,9 @@ build_packages=(
   libzmq3-dev cppzmq-dev libmsgpack-cxx-dev libtomlplusplus-dev libcli11-dev nlohmann-json3-dev
   libboost-log-dev libboost-thread-dev libboost-filesystem-dev libcurl4-openssl-dev libgtest-dev
 )
-test_packages=(clang-format help2man openssl python3 python3-zmq python3-msgpack)
+test_packages=(
+  clang-format help2man libbenchmark-dev openssl python3 python3-zmq python3-msgpack valgrind
+)
 clang_packages=(clang clang-tidy libclang-rt-dev llvm)  # llvm: names in what a sanitizer tells
 
 say() { printf 'tools/%s: %s\n' "$program" "$*"; }

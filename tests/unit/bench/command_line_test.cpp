@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "tools/bench/target_process.hpp"
+
 namespace muster::bench {
 namespace {
 
@@ -26,13 +30,44 @@ Stopped stopped(std::vector<std::string> arguments) {
 }
 
 TEST(BenchCommandLine, ReadsAllOptions) {
-  const BenchOptions options =
-      parse({"--clients", "3",     "--outstanding", "100",    "--workers",        "2",
-             "--slots",   "7",     "--body",        "4KiB",   "--parts",          "5",
-             "--models",  "6",     "--duration",    "1500ms", "--warm-up",        "0s",
-             "--rate",    "250.5", "--target",      "proxy",  "--runs",           "9",
-             "--seed",    "11",    "--threads",     "2",      "--json",           "out.json",
-             "--set",     "a.b=1", "--set",         "c.d=2",  "--broker-program", "/bin/other"});
+  const BenchOptions options = parse({"--clients",
+                                      "3",
+                                      "--outstanding",
+                                      "100",
+                                      "--workers",
+                                      "2",
+                                      "--slots",
+                                      "7",
+                                      "--body",
+                                      "4KiB",
+                                      "--parts",
+                                      "5",
+                                      "--models",
+                                      "6",
+                                      "--duration",
+                                      "1500ms",
+                                      "--warm-up",
+                                      "0s",
+                                      "--rate",
+                                      "250.5",
+                                      "--target",
+                                      "proxy",
+                                      "--runs",
+                                      "9",
+                                      "--seed",
+                                      "11",
+                                      "--threads",
+                                      "2",
+                                      "--json",
+                                      "out.json",
+                                      "--svg",
+                                      "out.svg",
+                                      "--set",
+                                      "a.b=1",
+                                      "--set",
+                                      "c.d=2",
+                                      "--broker-program",
+                                      "/bin/other"});
   EXPECT_EQ(options.clients, 3u);
   EXPECT_EQ(options.outstanding, 100u);
   EXPECT_EQ(options.workers, 2u);
@@ -50,6 +85,7 @@ TEST(BenchCommandLine, ReadsAllOptions) {
   EXPECT_EQ(options.seed, 11u);
   EXPECT_EQ(options.threads, 2u);
   EXPECT_EQ(options.json, "out.json");
+  EXPECT_EQ(options.svg, "out.svg");
   EXPECT_EQ(options.settings, (std::vector<std::string>{"a.b=1", "c.d=2"}));
   EXPECT_EQ(options.broker_program, "/bin/other");
 }
@@ -94,6 +130,12 @@ TEST(BenchCommandLine, GivesWorkersTheSlotsThatAllNeedTogether) {
 TEST(BenchCommandLine, ReadsSeveralTargetsInTheirOrder) {
   EXPECT_EQ(parse({"--target", "proxy,muster"}).targets,
             (std::vector{Target::proxy, Target::muster}));
+  EXPECT_EQ(parse({"--target", "nats,router"}).targets,
+            (std::vector{Target::nats, Target::router}));
+  const auto all = parse({"--target", "all"}).targets;
+  EXPECT_TRUE(
+      std::ranges::includes(all, std::vector{Target::muster, Target::proxy, Target::router}));
+  EXPECT_EQ(all.size(), nats_program() ? 4u : 3u);
 }
 
 TEST(BenchCommandLine, SaysWhatIsWrongAndExitsWithTwo) {
@@ -108,6 +150,7 @@ TEST(BenchCommandLine, SaysWhatIsWrongAndExitsWithTwo) {
       {{"--duration", "1ms"}, "from 10ms"},
       {{"--target", "nginx"}, "no target \"nginx\""},
       {{"--target", "proxy,proxy"}, "twice"},
+      {{"--target", "proxy,all"}, "besides all"},
       {{"--clients", "1000", "--outstanding", "1001"}, "above 1000000"},
       {{"--dance"}, "--dance"},
       {{"now"}, "now"},
@@ -124,9 +167,14 @@ TEST(BenchCommandLine, Helps) {
   const Stopped help = stopped({"--help"});
   EXPECT_EQ(help.exit_code, exit_ok);
   EXPECT_NE(help.out.find("Exit codes:"), std::string::npos);
-  EXPECT_EQ(help.out.find("--serve-proxy"), std::string::npos);
+  EXPECT_EQ(help.out.find("--serve"), std::string::npos);
   EXPECT_EQ(stopped({"--version"}).out, "muster-bench " MUSTER_VERSION "\n");
-  EXPECT_TRUE(std::holds_alternative<ServeProxy>(parse_command_line({"--serve-proxy"})));
+  for (const auto& [name, target] :
+       {std::pair{"proxy", Target::proxy}, std::pair{"router", Target::router}}) {
+    const auto parsed = parse_command_line({"--serve", name});
+    ASSERT_TRUE(std::holds_alternative<Serve>(parsed));
+    EXPECT_EQ(std::get<Serve>(parsed).target, target);
+  }
 }
 
 }  // namespace

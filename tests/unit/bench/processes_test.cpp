@@ -79,6 +79,15 @@ TEST(BenchTarget, FindsWhereABrokerListensOnceTheLineIsWhole) {
   EXPECT_EQ(found->backend, "tcp://127.0.0.1:2");
 }
 
+TEST(BenchTarget, FindsWhereANatsServerListens) {
+  const auto found = endpoints_in(
+      "[7] 2026/01/02 03:04:05.6 [INF] Starting nats-server\n"
+      "[7] 2026/01/02 03:04:05.6 [INF] Listening for client connections on 127.0.0.1:43211\n");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->frontend, "tcp://127.0.0.1:43211");
+  EXPECT_EQ(found->backend, found->frontend);
+}
+
 TEST(BenchTarget, SaysWhyItDoesNotListen) {
   BenchOptions options;
   options.broker_program = "/bin/false";
