@@ -62,6 +62,8 @@ Fault make(FaultReason reason, std::string what) {
 }  // namespace
 
 struct Decoder::Impl {
+  Impl(const WireLimits& wire_limits, Keep kept) : limits(wire_limits), keep(kept) {}
+
   WireLimits limits;
   Keep keep;
   codec::Tape tape;
@@ -179,8 +181,7 @@ Result<Decoded<Messages>, Fault> Decoder::Impl::decode(const Frame& header, cons
   return decoded;
 }
 
-Decoder::Decoder(WireLimits limits, Keep keep)
-    : impl_(std::make_unique<Impl>(Impl{limits, keep, {}})) {}
+Decoder::Decoder(WireLimits limits, Keep keep) : impl_(std::make_unique<Impl>(limits, keep)) {}
 Decoder::~Decoder() = default;
 
 Result<Decoded<FromClient>, Fault> Decoder::from_client(const Frame& header, const Payload& payload,

@@ -24,6 +24,15 @@ constexpr std::array<TypeInfo, 16> type_table{{
     {MessageType::answer, "ANSWER", true, false},
 }};
 
+constexpr std::size_t type_numbers = 64;
+
+constexpr auto types_by_number = [] {
+  std::array<const TypeInfo*, type_numbers> by_number{};
+  for (const TypeInfo& info : type_table)
+    by_number[static_cast<std::size_t>(info.type)] = &info;
+  return by_number;
+}();
+
 // Walks over a header's first bytes. Each reading takes what it has read, or nothing.
 class Cursor {
  public:
@@ -76,11 +85,14 @@ class Cursor {
   // `width` bytes after the lead byte.
   std::optional<std::uint64_t> big_endian(std::size_t width) {
     if (bytes_.size() - at_ < 1 + width) return std::nullopt;
-    std::uint64_t number = 0;
-    for (std::size_t i = 1; i <= width; ++i)
-      number = number << 8 | static_cast<std::uint8_t>(bytes_[at_ + i]);
+    const auto read = [digits = bytes_.data() + at_ + 1](std::size_t count) {
+      std::uint64_t number = 0;
+      for (std::size_t i = 0; i < count; ++i)
+        number = number << 8 | static_cast<std::uint8_t>(digits[i]);
+      return number;
+    };
     at_ += 1 + width;
-    return number;
+    return width == 8 ? read(8) : read(width);  // of 8, known to the compiler, is nearly every id
   }
 
   std::string_view bytes_;
@@ -91,10 +103,7 @@ class Cursor {
 }  // namespace
 
 const TypeInfo* type_info(std::uint64_t type) {
-  for (const auto& info : type_table) {
-    if (static_cast<std::uint64_t>(info.type) == type) return &info;
-  }
-  return nullptr;
+  return type < types_by_number.size() ? types_by_number[type] : nullptr;
 }
 
 Preamble read_preamble(std::string_view header) {

@@ -6,15 +6,53 @@
 #include <msgpack/unpack.hpp>
 
 namespace muster::codec {
-namespace {
 
-struct Visitor : msgpack::null_visitor {
+std::string_view kind_name(Kind kind) {
+  switch (kind) {
+    case Kind::nil:
+      return "nil";
+    case Kind::boolean:
+      return "a boolean";
+    case Kind::uint:
+      return "an integer";
+    case Kind::negative:
+      return "an integer below 0";
+    case Kind::real:
+      return "a floating-point number";
+    case Kind::string:
+      return "a string";
+    case Kind::binary:
+      return "binary data";
+    case Kind::extension:
+      return "a msgpack extension";
+    case Kind::array:
+      return "an array";
+    case Kind::map:
+      return "a map";
+  }
+  return "";
+}
+
+// Both what msgpack-c calls for each item and what it parses with: msgpack::parse() makes the
+// latter anew for each call, and allocates for it.
+struct Tape::Parser : msgpack::detail::context<Tape::Parser>, msgpack::null_visitor {
   std::vector<Token>& tokens;
-  const char* base;
+  const char* base = nullptr;
   std::size_t depth = 0;
   bool too_deep = false;
 
-  Visitor(std::vector<Token>& into, const char* start) : tokens(into), base(start) {}
+  explicit Parser(std::vector<Token>& into) : tokens(into) {}
+  [[nodiscard]] Parser& visitor() { return *this; }
+
+  void begin(std::string_view header) {
+    context::init();
+    base = header.data();
+  }
+  void init() {
+    tokens.clear();
+    depth = 0;
+    too_deep = false;
+  }
 
   bool add(Kind kind, std::uint64_t bits, std::uint32_t count = 0) {
     tokens.push_back({kind, count, bits});
@@ -50,49 +88,23 @@ struct Visitor : msgpack::null_visitor {
   bool end_map() { return close(); }
 };
 
-}  // namespace
-
-std::string_view kind_name(Kind kind) {
-  switch (kind) {
-    case Kind::nil:
-      return "nil";
-    case Kind::boolean:
-      return "a boolean";
-    case Kind::uint:
-      return "an integer";
-    case Kind::negative:
-      return "an integer below 0";
-    case Kind::real:
-      return "a floating-point number";
-    case Kind::string:
-      return "a string";
-    case Kind::binary:
-      return "binary data";
-    case Kind::extension:
-      return "a msgpack extension";
-    case Kind::array:
-      return "an array";
-    case Kind::map:
-      return "a map";
-  }
-  return "";
-}
+Tape::Tape() : parser_(std::make_unique<Parser>(tokens_)) {}
+Tape::~Tape() = default;
 
 Tape::Outcome Tape::parse(std::string_view header) {
   if (tokens_.capacity() > tape_kept_tokens_max) std::vector<Token>{}.swap(tokens_);
-  tokens_.clear();
   header_ = header;
-  Visitor visitor{tokens_, header.data()};
+  parser_->begin(header);
+  if (header.empty()) return Outcome::malformed;
   std::size_t end = 0;
   try {
-    // True also where bytes are left over; false where they run out or the visitor stops.
-    if (msgpack::parse(header.data(), header.size(), end, visitor)) {
+    // A success also where bytes are left over; none where they run out or the visitor stops.
+    if (parser_->execute(header.data(), header.size(), end) == msgpack::PARSE_SUCCESS)
       return end == header.size() ? Outcome::ok : Outcome::malformed;
-    }
   } catch (const msgpack::unpack_error&) {
     // Lengths that a 32-bit machine can't hold.
   }
-  return visitor.too_deep ? Outcome::nested_too_deep : Outcome::malformed;
+  return parser_->too_deep ? Outcome::nested_too_deep : Outcome::malformed;
 }
 
 }  // namespace muster::codec

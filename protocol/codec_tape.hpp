@@ -10,6 +10,7 @@
 // A tape costs 16 bytes for each byte of header at the most, whatever the header claims.
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -43,6 +44,11 @@ struct Token {
 
 class Tape {
  public:
+  Tape();
+  ~Tape();
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
   enum class Outcome : std::uint8_t { ok, malformed, nested_too_deep };
 
   // Takes the place of what was on the tape. `header` must live as long as the tape is read.
@@ -55,8 +61,11 @@ class Tape {
   }
 
  private:
+  struct Parser;
+
   std::string_view header_;
   std::vector<Token> tokens_;
+  std::unique_ptr<Parser> parser_;
 };
 
 }  // namespace muster::codec

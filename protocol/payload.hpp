@@ -5,6 +5,8 @@
 // (docs/protocol.md, section 2): nothing in Muster looks into them but the two ends.
 
 #include <cstddef>
+#include <cstring>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,18 +19,39 @@ namespace muster {
 class Frame {
  public:
   Frame() = default;
-  explicit Frame(std::string_view bytes) : message_(bytes.data(), bytes.size()) {}
-  explicit Frame(std::span<const std::byte> bytes) : message_(bytes.data(), bytes.size()) {}
-  explicit Frame(zmq::message_t&& message) : message_(std::move(message)) {}
+  explicit Frame(std::string_view bytes)
+      : Frame(std::span{reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()}) {}
+  explicit Frame(std::span<const std::byte> bytes) {
+    if (bytes.empty()) return;
+    *this = of_size(bytes.size());
+    std::memcpy(data_, bytes.data(), bytes.size());
+  }
+  explicit Frame(zmq::message_t&& message) {
+    zmq_msg_move(to_fill(), message.handle());
+    filled();
+  }
   // A frame of `size` bytes that are still to be written.
-  [[nodiscard]] static Frame of_size(std::size_t size) { return Frame{zmq::message_t(size)}; }
-  Frame(Frame&&) = default;
-  Frame& operator=(Frame&&) = default;
+  [[nodiscard]] static Frame of_size(std::size_t size) {
+    Frame frame;
+    if (zmq_msg_init_size(&frame.message_, size) != 0) throw std::bad_alloc{};
+    frame.filled();
+    return frame;
+  }
+  Frame(Frame&& other) noexcept { take(other); }
+  Frame& operator=(Frame&& other) noexcept {
+    if (this == &other) return *this;
+    let_go();
+    take(other);
+    return *this;
+  }
+  ~Frame() { let_go(); }
 
   // Another handle on the same bytes: no bytes are copied for frames of 34 bytes and more.
   [[nodiscard]] Frame share() const {
     Frame other;
-    other.message_.copy(message_);
+    if (data_ == nullptr) return other;
+    zmq_msg_copy(other.to_fill(), &message_);
+    other.filled();
     return other;
   }
 
@@ -37,30 +60,71 @@ class Frame {
   // large, which has a buffer of its own, is shared.
   [[nodiscard]] Frame keep() const {
     constexpr std::size_t receive_buffer_bytes = 8192;
-    return size() <= receive_buffer_bytes ? Frame{bytes()} : share();
+    return size_ <= receive_buffer_bytes ? Frame{bytes()} : share();
   }
 
-  [[nodiscard]] std::size_t size() const { return message_.size(); }
-  [[nodiscard]] bool empty() const { return size() == 0; }
-  [[nodiscard]] std::span<const std::byte> bytes() const {
-    return {static_cast<const std::byte*>(message_.data()), message_.size()};
-  }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+  [[nodiscard]] std::span<const std::byte> bytes() const { return {data_, size_}; }
   [[nodiscard]] std::string_view text() const {
-    return {static_cast<const char*>(message_.data()), message_.size()};
+    return {reinterpret_cast<const char*>(data_), size_};
   }
 
   // Whether other handles see these bytes too; then they must not be written to.
-  [[nodiscard]] bool shared() const { return message_.get(ZMQ_SHARED) != 0; }
+  [[nodiscard]] bool shared() const {
+    return data_ != nullptr && zmq_msg_get(&message_, ZMQ_SHARED) != 0;
+  }
   // REQUIRES: !shared().
-  [[nodiscard]] std::span<std::byte> mutable_bytes() {
-    return {static_cast<std::byte*>(message_.data()), message_.size()};
+  [[nodiscard]] std::span<std::byte> mutable_bytes() { return {data_, size_}; }
+
+  // ---- for the transport alone -----------------------------------------------------------------
+
+  // An empty message of libzmq's in this frame's place; whoever has put something in says filled().
+  [[nodiscard]] zmq_msg_t* to_fill() {
+    let_go();
+    zmq_msg_init(&message_);
+    return &message_;
+  }
+  void filled() {
+    data_ = static_cast<std::byte*>(zmq_msg_data(&message_));
+    size_ = zmq_msg_size(&message_);
+  }
+  // The message, to be given to libzmq; whoever has given it away says gone().
+  [[nodiscard]] zmq_msg_t* to_send() {
+    if (data_ == nullptr) {
+      zmq_msg_init(&message_);
+      filled();
+    }
+    return &message_;
+  }
+  void gone() {
+    data_ = nullptr;
+    size_ = 0;
   }
 
-  // For the transport alone.
-  [[nodiscard]] zmq::message_t& native() { return message_; }
-
  private:
-  mutable zmq::message_t message_;  // sharing counts a reference in it; the bytes stay as they are
+  void let_go() {
+    if (data_ != nullptr) zmq_msg_close(&message_);
+    gone();
+  }
+
+  // As zmq_msg_move() does it, but for what that does to make an empty message of `other`.
+  void take(Frame& other) {
+    if (other.data_ == nullptr) return;
+    const auto* place = reinterpret_cast<const std::byte*>(&other.message_);
+    std::memcpy(&message_, place, sizeof message_);
+    const auto offset = static_cast<std::size_t>(other.data_ - place);
+    const bool within = offset < sizeof message_;
+    data_ = within ? reinterpret_cast<std::byte*>(&message_) + offset : other.data_;
+    size_ = other.size_;
+    other.gone();
+  }
+
+  // libzmq's, where `data_` is not null; its few bytes or its reference to many. A frame that holds
+  // nothing costs nothing: each call into libzmq costs more than what a router has to do itself.
+  mutable zmq_msg_t message_;  // sharing counts a reference in it; the bytes stay as they are
+  std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
 };
 
 // Zero or more frames. Most messages have none or one: the first is kept in place.

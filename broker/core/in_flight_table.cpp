@@ -1,5 +1,7 @@
 #include "broker/core/in_flight_table.hpp"
 
+#include <algorithm>
+
 #include "protocol/check.hpp"
 
 namespace muster::broker {
@@ -9,10 +11,31 @@ constexpr std::size_t buckets_min = 1024;  // a power of two
 
 }  // namespace
 
-InFlightTable::InFlightTable()
-    : bucket_count_(buckets_min),
-      buckets_(new Attempts::bucket_type[buckets_min]),
-      by_attempt_(Attempts::bucket_traits(buckets_.get(), buckets_min)) {}
+template <class Set>
+InFlightTable::Grown<Set>::Grown()
+    : count_(buckets_min),
+      buckets_(new typename Set::bucket_type[buckets_min]),
+      set_(typename Set::bucket_traits(buckets_.get(), buckets_min)) {}
+
+template <class Set>
+bool InFlightTable::Grown<Set>::insert(PendingRequest& request) {
+  if (set_.size() >= count_) {
+    const std::size_t count = 2 * count_;
+    Buckets more(new typename Set::bucket_type[count]);
+    set_.rehash(typename Set::bucket_traits(more.get(), count));
+    buckets_ = std::move(more);
+    count_ = count;
+  }
+  return set_.insert(request).second;
+}
+
+template <class Set>
+PendingRequest* InFlightTable::Grown<Set>::find(const typename Set::key_type& key) {
+  const auto found = set_.find(key);
+  return found != set_.end() ? &*found : nullptr;
+}
+
+InFlightTable::InFlightTable() = default;
 
 InFlightTable::~InFlightTable() {
   while (!all_.empty()) {
@@ -40,10 +63,8 @@ PendingRequest& InFlightTable::add(ClientConnection client, ClientRequestId id, 
   request.held_bytes = request.header.frame.size() + request.payload.bytes() + overhead_bytes;
   held_bytes_ += request.held_bytes;
   ++unanswered_;
-  OfClient& siblings = by_client_[client];
-  const std::size_t before = siblings.size();
-  siblings.insert(siblings.end(), request);
-  CHECK(siblings.size() == before + 1, "two outstanding requests of one client under one id");
+  by_client_[client].push_back(request);
+  CHECK(asked_.insert(request), "two outstanding requests of one client under one id");
   return request;
 }
 
@@ -56,15 +77,11 @@ PendingRequest& InFlightTable::adopt(WorkerInfo& worker, BrokerId attempt, Time 
 }
 
 PendingRequest* InFlightTable::find(ClientConnection client, ClientRequestId id) {
-  const auto siblings = by_client_.find(client);
-  if (siblings == by_client_.end() || siblings->second.rbegin()->id < id) return nullptr;
-  const auto found = siblings->second.find(id);
-  return found != siblings->second.end() ? &*found : nullptr;
+  return asked_.find({client, id});
 }
 
 PendingRequest* InFlightTable::find(BrokerId attempt) {
-  const auto found = by_attempt_.find(attempt);
-  return found != by_attempt_.end() ? &*found : nullptr;
+  return by_attempt_.find(attempt);
 }
 
 std::size_t InFlightTable::outstanding(ClientConnection client) const {
@@ -78,6 +95,7 @@ std::vector<PendingRequest*> InFlightTable::of_client(ClientConnection client) {
     for (PendingRequest& request : ids->second)
       all.push_back(&request);
   }
+  std::ranges::sort(all, {}, [](const PendingRequest* request) { return request->id; });
   return all;
 }
 
@@ -99,8 +117,7 @@ void InFlightTable::bind(PendingRequest& request, WorkerInfo& worker, BrokerId a
   if (request.phase == Phase::waiting) request.phase = Phase::sent;
   worker.holds.push_back(request);
   worker.touch();
-  if (by_attempt_.size() >= bucket_count_) grow_buckets();
-  CHECK(by_attempt_.insert(request).second, "a broker id was used twice");
+  CHECK(by_attempt_.insert(request), "a broker id was used twice");
   rearm(request);
 }
 
@@ -110,7 +127,7 @@ void InFlightTable::unbind(PendingRequest& request, Time now) {
   worker.holds.erase(HeldRequests::s_iterator_to(request));
   if (worker.holds.empty()) worker.idle_since = now;
   worker.touch();
-  by_attempt_.erase(by_attempt_.iterator_to(request));
+  by_attempt_.erase(request);
   request.worker = nullptr;
 }
 
@@ -120,7 +137,8 @@ void InFlightTable::answered(PendingRequest& request) {
   request.phase = Phase::answered;
   --unanswered_;
   const auto siblings = by_client_.find(request.client);
-  siblings->second.erase(siblings->second.iterator_to(request));
+  siblings->second.erase(OfClient::s_iterator_to(request));
+  asked_.erase(request);
   if (siblings->second.empty()) by_client_.erase(siblings);
   disarm(request);
 }
@@ -144,31 +162,39 @@ void InFlightTable::rearm(PendingRequest& request) {
   if (deadline >= request.armed) return;
   disarm(request);
   request.armed = deadline;
-  timers_.insert(timers_.end(), request);
+  if (ascending_.empty() || ascending_.back().armed <= deadline) {
+    ascending_.push_back(request);
+  } else {
+    timers_.insert(request);
+  }
 }
 
 void InFlightTable::disarm(PendingRequest& request) {
   if (request.armed == time_never) return;
-  timers_.erase(timers_.iterator_to(request));
+  if (request.among_ascending.is_linked()) {
+    ascending_.erase(AscendingTimers::s_iterator_to(request));
+  } else {
+    timers_.erase(timers_.iterator_to(request));
+  }
   request.armed = time_never;
 }
 
-PendingRequest* InFlightTable::pop_due(Time now) {
-  while (!timers_.empty() && timers_.begin()->armed <= now) {
-    PendingRequest& request = *timers_.begin();
-    disarm(request);
-    if (request.deadline() <= now) return &request;
-    rearm(request);
-  }
-  return nullptr;
+PendingRequest* InFlightTable::first_armed() {
+  if (ascending_.empty()) return timers_.empty() ? nullptr : &*timers_.begin();
+  PendingRequest& ascending = ascending_.front();
+  if (timers_.empty()) return &ascending;
+  PendingRequest& other = *timers_.begin();
+  return ByTimer{}(other) < ByTimer{}(ascending) ? &other : &ascending;
 }
 
-void InFlightTable::grow_buckets() {
-  const std::size_t count = 2 * bucket_count_;
-  Buckets more(new Attempts::bucket_type[count]);
-  by_attempt_.rehash(Attempts::bucket_traits(more.get(), count));
-  buckets_ = std::move(more);
-  bucket_count_ = count;
+PendingRequest* InFlightTable::pop_due(Time now) {
+  for (PendingRequest* request = first_armed(); request != nullptr && request->armed <= now;
+       request = first_armed()) {
+    disarm(*request);
+    if (request->deadline() <= now) return request;
+    rearm(*request);
+  }
+  return nullptr;
 }
 
 }  // namespace muster::broker

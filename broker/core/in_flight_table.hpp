@@ -4,10 +4,11 @@
 // by the broker's id of its present attempt, and by its deadline. Slots are counted here: one is
 // taken exactly while an attempt stands in it (docs/protocol.md, section 8).
 //
-// Complexity: O(log n) an operation at worst; O(1) for what usually comes, which is ids and
-// deadlines that ascend. Bounded by limits.outstanding_per_client_max a client, by
+// Complexity: O(1) an operation; O(log n) for deadlines that do not ascend, where one client's
+// time-outs are shorter than another's. Bounded by limits.outstanding_per_client_max a client, by
 // limits.held_bytes_max together, and at workers by their slots.
 
+#include <algorithm>
 #include <boost/intrusive/list.hpp>
 #include <boost/intrusive/set.hpp>
 #include <boost/intrusive/unordered_set.hpp>
@@ -27,9 +28,17 @@ class InFlightTable {
   using ListHook = boost::intrusive::list_member_hook<>;
   using SetHook = boost::intrusive::set_member_hook<>;
   using HashHook = boost::intrusive::unordered_set_member_hook<>;
-  struct ById {
-    using type = ClientRequestId;
-    const type& operator()(const PendingRequest& request) const { return request.id; }
+  struct ByClient {
+    using type = std::pair<ClientConnection, ClientRequestId>;
+    type operator()(const PendingRequest& request) const { return {request.client, request.id}; }
+  };
+  struct HashByClient {
+    std::size_t operator()(const ByClient::type& key) const {
+      // Spread over all bits: the buckets go by the lowest, and a client chooses its ids.
+      constexpr std::uint64_t odd = 0x9e3779b97f4a7c15;
+      const std::uint64_t mixed = (key.second.value + key.first.value * odd) * 0xbf58476d1ce4e5b9;
+      return static_cast<std::size_t>(mixed ^ (mixed >> 32));
+    }
   };
   struct ByAttempt {
     using type = BrokerId;
@@ -42,13 +51,16 @@ class InFlightTable {
   using All = boost::intrusive::list<PendingRequest, At<ListHook, &PendingRequest::among_all>,
                                      boost::intrusive::constant_time_size<false>>;
   using OfClient =
-      boost::intrusive::set<PendingRequest, At<SetHook, &PendingRequest::among_clients>,
-                            boost::intrusive::key_of_value<ById>>;
-  using Attempts =
-      boost::intrusive::unordered_set<PendingRequest, At<HashHook, &PendingRequest::among_attempts>,
-                                      boost::intrusive::key_of_value<ByAttempt>,
-                                      boost::intrusive::hash<std::hash<BrokerId>>,
-                                      boost::intrusive::power_2_buckets<true>>;
+      boost::intrusive::list<PendingRequest, At<ListHook, &PendingRequest::among_siblings>>;
+  template <class Key, class Hash, HashHook PendingRequest::*place>
+  using Hashed = boost::intrusive::unordered_set<
+      PendingRequest, At<HashHook, place>, boost::intrusive::key_of_value<Key>,
+      boost::intrusive::hash<Hash>, boost::intrusive::power_2_buckets<true>>;
+  using Asked = Hashed<ByClient, HashByClient, &PendingRequest::among_clients>;
+  using Attempts = Hashed<ByAttempt, std::hash<BrokerId>, &PendingRequest::among_attempts>;
+  using AscendingTimers =
+      boost::intrusive::list<PendingRequest, At<ListHook, &PendingRequest::among_ascending>,
+                             boost::intrusive::constant_time_size<false>>;
   using Timers = boost::intrusive::set<PendingRequest, At<SetHook, &PendingRequest::among_timers>,
                                        boost::intrusive::key_of_value<ByTimer>,
                                        boost::intrusive::constant_time_size<false>>;
@@ -102,7 +114,8 @@ class InFlightTable {
   // The next request whose deadline has come; null if there is none.
   [[nodiscard]] PendingRequest* pop_due(Time now);
   [[nodiscard]] Time next_deadline() const {
-    return timers_.empty() ? time_never : timers_.begin()->armed;
+    const Time ascending = ascending_.empty() ? time_never : ascending_.front().armed;
+    return timers_.empty() ? ascending : std::min(ascending, timers_.begin()->armed);
   }
 
   [[nodiscard]] std::uint64_t held_bytes() const { return held_bytes_; }
@@ -112,16 +125,36 @@ class InFlightTable {
   [[nodiscard]] const All& all() const { return all_; }
 
  private:
+  // A set of requests by their hash, whose buckets grow with it.
+  template <class Set>
+  class Grown {
+   public:
+    Grown();
+    // False: there is one of this key.
+    bool insert(PendingRequest& request);
+    void erase(PendingRequest& request) { set_.erase(set_.iterator_to(request)); }
+    [[nodiscard]] PendingRequest* find(const typename Set::key_type& key);
+    [[nodiscard]] std::size_t size() const { return set_.size(); }
+
+   private:
+    using Buckets = std::unique_ptr<typename Set::bucket_type[]>;
+    std::size_t count_;
+    Buckets buckets_;
+    Set set_;
+  };
+
   PendingRequest& make();
   void disarm(PendingRequest& request);
-  void grow_buckets();
+  // The next of those that are armed; null: none is.
+  [[nodiscard]] PendingRequest* first_armed();
 
-  using Buckets = std::unique_ptr<Attempts::bucket_type[]>;
   All all_;  // which own the requests, in order of arrival
   std::unordered_map<ClientConnection, OfClient> by_client_;
-  std::size_t bucket_count_;
-  Buckets buckets_;  // of by_attempt_
-  Attempts by_attempt_;
+  Grown<Asked> asked_;  // and not answered
+  Grown<Attempts> by_attempt_;
+  // Most time-outs are the same, so that deadlines ascend as requests come: these stand in a list.
+  // A deadline that is earlier than the last of the list stands in the tree.
+  AscendingTimers ascending_;
   Timers timers_;
   std::uint64_t last_number_ = 0;
   std::uint64_t held_bytes_ = 0;

@@ -85,8 +85,10 @@ struct PendingRequest {
 
   // Its places in what it can be found by. They are part of it, so that no table allocates for it.
   boost::intrusive::list_member_hook<> among_all;
-  boost::intrusive::set_member_hook<> among_clients;
+  boost::intrusive::list_member_hook<> among_siblings;  // of its client
+  boost::intrusive::unordered_set_member_hook<> among_clients;
   boost::intrusive::unordered_set_member_hook<> among_attempts;
+  boost::intrusive::list_member_hook<> among_ascending;  // timers
   boost::intrusive::set_member_hook<> among_timers;
   boost::intrusive::list_member_hook<> among_held;    // at its worker
   boost::intrusive::set_member_hook<> among_waiting;  // in the waiting room

@@ -219,25 +219,27 @@ void Socket::Impl::learn_of_breaks() {
     CHECK(errno == EINTR, "libzmq can't say what is there");
 }
 
-void Socket::Impl::receive_payload(Incoming& into) {
-  zmq_msg_t* last = into.header.native().handle();
+void Socket::Impl::receive_payload(Incoming& into, bool more) {
   std::uint64_t bytes = into.header.size();
   bool over = false;
-  zmq::message_t dropped;
-  while (zmq_msg_more(last) != 0) {
+  while (more) {
+    Frame frame;
+    more = take_rest(frame);
     if (over) {
-      CHECK(receive_frame(dropped.handle()), "libzmq gave a part of a message");
-      last = dropped.handle();
       ++into.dropped_frames;
       continue;
     }
-    zmq::message_t frame;
-    CHECK(receive_frame(frame.handle()), "libzmq gave a part of a message");
     bytes += frame.size();
-    into.payload.add(Frame{std::move(frame)});
-    last = into.payload.frame(into.payload.frame_count() - 1).native().handle();
+    into.payload.add(std::move(frame));
     over = bytes > limits.message_bytes || into.payload.frame_count() + 1 > limits.frames;
   }
+}
+
+bool Socket::Impl::take_rest(Frame& into) {
+  zmq_msg_t* message = into.to_fill();
+  CHECK(receive_frame(message), "libzmq gave a part of a message");
+  into.filled();
+  return zmq_msg_more(message) != 0;
 }
 
 bool Socket::Impl::is_foreign(std::uint32_t peer, const zmq_msg_t* header) {
@@ -254,8 +256,9 @@ bool Socket::Impl::is_foreign(std::uint32_t peer, const zmq_msg_t* header) {
 }
 
 int Socket::Impl::send_frame(Frame& frame, int flags) {
-  while (zmq_msg_send(frame.native().handle(), socket, flags | ZMQ_DONTWAIT) < 0)
+  while (zmq_msg_send(frame.to_send(), socket, flags | ZMQ_DONTWAIT) < 0)
     if (errno != EINTR) return errno;
+  frame.gone();
   return 0;
 }
 
@@ -276,7 +279,7 @@ bool Socket::receive(Incoming& into) {
   into.payload = Payload{};
   into.dropped_frames = 0;
   into.foreign_identity = false;
-  zmq_msg_t* header = into.header.native().handle();
+  zmq_msg_t* header = into.header.to_fill();
   if (!impl_->router) {
     into.peer = 0;
     impl_->learn_of_breaks();
@@ -288,7 +291,8 @@ bool Socket::receive(Incoming& into) {
     into.foreign_identity = !peer || impl_->is_foreign(*peer, header);
     into.peer = into.foreign_identity ? 0 : *peer;
   }
-  impl_->receive_payload(into);
+  into.header.filled();
+  impl_->receive_payload(into, zmq_msg_more(header) != 0);
   return true;
 }
 
@@ -335,9 +339,13 @@ Sent RouterSocket::send(std::uint32_t peer, Frame&& header, Payload&& payload) {
     CHECK(errno == EINTR, "libzmq refused a send");
   }
   if (large) {
-    impl_->unsent.count(peer, header.native().handle());
+    const auto count = [&](Frame& frame) {
+      impl_->unsent.count(peer, frame.to_send());
+      frame.filled();
+    };
+    count(header);
     for (std::size_t i = 0; i < payload.frame_count(); ++i)
-      impl_->unsent.count(peer, payload.frame(i).native().handle());
+      count(payload.frame(i));
   }
   CHECK(impl_->send_frame(header, payload.empty() ? 0 : ZMQ_SNDMORE) == 0,
         "libzmq refused the frame after a routing id");

@@ -32,7 +32,10 @@ struct Socket::Impl {
   // One frame, if one is there. REQUIRES: the rest of a message is there once its first frame is,
   // as libzmq promises.
   [[nodiscard]] bool receive_frame(zmq_msg_t* into);
-  void receive_payload(Incoming& into);
+  // `more`: whether the header is followed by anything.
+  void receive_payload(Incoming& into, bool more);
+  // The next frame of a message that has one; whether there are more.
+  [[nodiscard]] bool take_rest(Frame& into);
   void learn_of_breaks();  // DEALER, in front of each message
   // Of a routing id that libzmq has made. Asked once a connection while that is remembered: libzmq
   // looks it up by name in a map of strings.

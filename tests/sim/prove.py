@@ -61,6 +61,10 @@ FAULTS = [
           "  WorkerInfo& worker = *request.worker;\n  drop_attempt(request, step);\n"
           "  fill(worker, step);",
           "  drop_attempt(request, step);"),
+    Fault("a worker with a slot free again is chosen from as if it had none",
+          "broker/core/in_flight_table.cpp",
+          "  if (worker.holds.empty()) worker.idle_since = now;\n  worker.touch();",
+          "  if (worker.holds.empty()) worker.idle_since = now;"),
     Fault("an agent goes on with what was cancelled",
           "worker_agent/core/agent_requests.cpp",
           "  out.push_back(StopJob{job});\n  const RequestInHand", "  const RequestInHand"),

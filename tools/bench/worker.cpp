@@ -145,8 +145,9 @@ void Worker::took_other(const Received& message) {
              decoded.value().message);
 }
 
-void Worker::say(Frame frame) {
-  if (!link_->send(frame.native(), nullptr))
+void Worker::say(const Frame& frame) {
+  zmq::message_t message(frame.bytes().data(), frame.size());
+  if (!link_->send(message, nullptr))
     complain("a worker has lost its connection" + link_->last_words());
 }
 

@@ -50,7 +50,7 @@ class Worker : public Peer {
   void met();
   void enroll();
   void heartbeat(Time now);
-  void say(Frame frame);
+  void say(const Frame& frame);
   void complain(std::string sentence);
 
   std::unique_ptr<Link> link_;

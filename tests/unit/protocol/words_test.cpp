@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <string>
 #include <type_traits>
 #include <unordered_set>
+#include <vector>
 
 #include "protocol/codec.hpp"
 #include "protocol/error_code.hpp"
@@ -143,6 +146,41 @@ TEST(Frame, shares_its_bytes_from_34_on) {
   EXPECT_TRUE(large_copy.shared());
   EXPECT_EQ(large.bytes().data(), large_copy.bytes().data());
   EXPECT_EQ(small_copy.text(), small.text());
+}
+
+TEST(Frame, takes_its_bytes_along_when_it_moves) {
+  for (const std::size_t size : {0u, 1u, 33u, 34u, 9000u}) {
+    const std::string bytes(size, 'b');
+    Frame frame{bytes};
+    Frame moved{std::move(frame)};
+    EXPECT_EQ(moved.text(), bytes);
+    EXPECT_TRUE(frame.empty());  // NOLINT: that is what is tested
+    Frame assigned{"something else"};
+    assigned = std::move(moved);
+    EXPECT_EQ(assigned.text(), bytes);
+    moved = Frame{"x"};  // and can be used again
+    EXPECT_EQ(moved.text(), "x");
+    if (size > 0) {
+      assigned.mutable_bytes()[0] = std::byte{'c'};
+      EXPECT_EQ(assigned.text()[0], 'c');
+    }
+  }
+}
+
+TEST(Frame, lets_go_of_its_bytes_once) {
+  std::array<char, 100> bytes{};
+  int released = 0;
+  const auto release = [](void*, void* counter) { ++*static_cast<int*>(counter); };
+  {
+    Frame frame{zmq::message_t(bytes.data(), bytes.size(), release, &released)};
+    Frame moved{std::move(frame)};
+    frame = Frame{"other"};
+    const Frame shared = moved.share();
+    moved = Frame{};
+    EXPECT_EQ(released, 0);
+    EXPECT_EQ(shared.bytes().data(), reinterpret_cast<const std::byte*>(bytes.data()));
+  }
+  EXPECT_EQ(released, 1);
 }
 
 TEST(Payload, keeps_its_frames_in_order) {
