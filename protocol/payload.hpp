@@ -58,9 +58,10 @@ class Frame {
   // A handle for keeping. What libzmq has received lies in one buffer with its neighbours, 8 KiB
   // together, and any handle on it keeps all of them; so what is small is copied out, and what is
   // large, which has a buffer of its own, is shared.
-  [[nodiscard]] Frame keep() const {
+  [[nodiscard]] Frame keep() const { return is_small() ? Frame{bytes()} : share(); }
+  [[nodiscard]] bool is_small() const {
     constexpr std::size_t receive_buffer_bytes = 8192;
-    return size_ <= receive_buffer_bytes ? Frame{bytes()} : share();
+    return size_ <= receive_buffer_bytes;
   }
 
   [[nodiscard]] std::size_t size() const { return size_; }

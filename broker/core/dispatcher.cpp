@@ -95,7 +95,7 @@ void Dispatcher::accept(ClientConnection from, Request&& message, Header&& heade
                   step);
   }
 
-  PendingRequest& request = requests_.add(from, id, std::move(header), std::move(payload));
+  PendingRequest& request = requests_.add(from, id, KeptMessage{header, payload}, bytes);
   request.model = std::move(message.model);
   request.request_id = std::move(asked.request_id);
   request.require = std::move(asked.require);
@@ -109,7 +109,8 @@ void Dispatcher::accept(ClientConnection from, Request&& message, Header&& heade
   const Duration first = asked.first_timeout.value_or(options_.first_timeout);
   if (first > Duration::zero()) request.first_until = step.now + first;
   request.idle_timeout = asked.idle_timeout.value_or(options_.idle_timeout);
-  place(request, true, step);
+  Message as_it_came{std::move(header), std::move(payload)};
+  place(request, &as_it_came, step);
 }
 
 void Dispatcher::reject(ClientConnection from, WireId id, const Verdict& verdict, Step& step,
@@ -123,11 +124,14 @@ void Dispatcher::reject(ClientConnection from, WireId id, const Verdict& verdict
 
 // ---- it is given to a worker, or waits -------------------------------------------------------
 
-void Dispatcher::place(PendingRequest& request, bool fresh, Step& step) {
+void Dispatcher::place(PendingRequest& request, Message* as_it_came, Step& step) {
   if (request.is_late(step.now)) return wait(request);  // the next Tick ends it
-  if (WorkerInfo* worker = choice_.choose(request, step.now)) return bind(request, *worker, step);
+  if (WorkerInfo* worker = choice_.choose(request, step.now)) {
+    return bind(request, *worker,
+                as_it_came != nullptr ? std::move(*as_it_came) : request.kept.give(), step);
+  }
   if (!no_worker_.servable(request)) return hold_or_answer(request, step);
-  if (fresh && waiting_.depth(request.model) >= options_.queue_depth_max) {
+  if (as_it_came != nullptr && waiting_.depth(request.model) >= options_.queue_depth_max) {
     return fail(request,
                 {ErrorCode::overloaded, reason::queue_full, true,
                  std::to_string(options_.queue_depth_max) + " requests wait for model " +
@@ -138,13 +142,8 @@ void Dispatcher::place(PendingRequest& request, bool fresh, Step& step) {
   wait(request);
 }
 
-// What waits is kept in buffers of its own.
 void Dispatcher::wait(PendingRequest& request) {
-  if (!request.in_room) {
-    request.header = request.header.keep();
-    request.payload = request.payload.keep();
-    waiting_.add(request);
-  }
+  if (!request.in_room) waiting_.add(request);
   requests_.rearm(request);
 }
 
@@ -161,13 +160,13 @@ void Dispatcher::hold_or_answer(PendingRequest& request, Step& step) {
 
 void Dispatcher::answer_no_worker(PendingRequest& request, Step& step) {
   const NoWorkerHandler::Reason why = no_worker_.explain(request);
-  std::string before = request.lost_why;
+  std::string before = request.setbacks().lost_why;
   if (before.ends_with('.')) before.pop_back();
   if (!before.empty()) before += ", and ";
   fail(request, {ErrorCode::no_worker, why.word, why.retryable, before + why.sentence}, true, step);
 }
 
-void Dispatcher::bind(PendingRequest& request, WorkerInfo& worker, Step& step) {
+void Dispatcher::bind(PendingRequest& request, WorkerInfo& worker, Message&& message, Step& step) {
   CHECK(worker.can_take(step.now), "a request was bound to a worker without a free slot");
   // An orphan of an earlier broker may stand under an id of ours that has not come yet.
   while (requests_.find(BrokerId{next_id_}) != nullptr)
@@ -176,10 +175,9 @@ void Dispatcher::bind(PendingRequest& request, WorkerInfo& worker, Step& step) {
   requests_.bind(request, worker, attempt, step.now);
   request.held_until = time_never;
   choice_.chosen(request, worker);
-  Header header = std::exchange(request.header, request.header.keep());
-  Payload payload = std::exchange(request.payload, request.payload.keep());
-  step.out.push_back(RelayToWorker{
-      worker.connection, attempt, std::move(header).renumbered(wire(attempt)), std::move(payload)});
+  step.out.push_back(RelayToWorker{worker.connection, attempt,
+                                   std::move(message.first).renumbered(wire(attempt)),
+                                   std::move(message.second)});
 }
 
 void Dispatcher::fill(WorkerInfo& worker, Step& step) {
@@ -187,7 +185,7 @@ void Dispatcher::fill(WorkerInfo& worker, Step& step) {
     PendingRequest* next = waiting_.next_for(worker, step.now);
     if (next == nullptr) return;
     waiting_.remove(*next);
-    bind(*next, worker, step);
+    bind(*next, worker, next->kept.give(), step);
   }
 }
 
@@ -208,7 +206,8 @@ void Dispatcher::look_again(PendingRequest& request, Step& step) {
   request.forget_avoided(step.now);
   if (step.now >= request.held_until) return answer_no_worker(request, step);
   waiting_.remove(request);
-  if (WorkerInfo* worker = choice_.choose(request, step.now)) return bind(request, *worker, step);
+  if (WorkerInfo* worker = choice_.choose(request, step.now))
+    return bind(request, *worker, request.kept.give(), step);
   wait(request);
 }
 
@@ -277,10 +276,11 @@ void Dispatcher::fail_by_worker(PendingRequest& request, const Error& error, Hea
   if (error.code == ErrorCode::refused) {
     if (request.phase == Phase::sent) {
       ++counters_.refused;
-      ++request.refusals;
+      Setbacks& setbacks = request.add_setback();
+      ++setbacks.refusals;
       ++worker.refused;
       note_failure(&request, error.code, error.meta.reason, error.message, step);
-      request.refusal =
+      setbacks.refusal =
           "worker " + in_quotes(worker.name) + ": " + cut_to(error.message, refusal_bytes_max);
       return give_to_another(request, step);
     }
@@ -317,8 +317,9 @@ void Dispatcher::set_back(PendingRequest& request, std::string_view reason, cons
                           Step& step) {
   CHECK(may_retry(request), "a request was given away again that may not be");
   ++counters_.retried;
-  request.lost_at.push_back(request.worker->session);
-  request.lost_why = cut_to(why, refusal_bytes_max);
+  Setbacks& setbacks = request.add_setback();
+  setbacks.lost_at.push_back(request.worker->session);
+  setbacks.lost_why = cut_to(why, refusal_bytes_max);
   note_failure(&request, ErrorCode::server_gone, reason, why + "; another worker is given it",
                step);
   wait_in_front(request, step);
@@ -333,7 +334,7 @@ void Dispatcher::wait_in_front(PendingRequest& request, Step& step) {
 
 void Dispatcher::place_waiting(PendingRequest& request, Step& step) {
   waiting_.remove(request);
-  place(request, false, step);
+  place(request, nullptr, step);
 }
 
 void Dispatcher::break_stream(PendingRequest& request, std::string sentence, bool slot_free,

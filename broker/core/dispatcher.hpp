@@ -102,11 +102,13 @@ class Dispatcher {
   [[nodiscard]] const NoWorkerHandler& no_worker() const { return no_worker_; }
 
  private:
-  // Rules 1 to 3 of section 4. The request is not in the waiting room. `fresh`: it has just come,
-  // so a full queue turns it away.
-  void place(PendingRequest& request, bool fresh, Step& step);
+  using Message = std::pair<Header, Payload>;
+
+  // Rules 1 to 3 of section 4. The request is not in the waiting room. `as_it_came`: null unless it
+  // has just come; then this is what is sent, and a full queue turns it away.
+  void place(PendingRequest& request, Message* as_it_came, Step& step);
   void wait_in_front(PendingRequest& request, Step& step);
-  void bind(PendingRequest& request, WorkerInfo& worker, Step& step);
+  void bind(PendingRequest& request, WorkerInfo& worker, Message&& message, Step& step);
   void cancel_at_worker(PendingRequest& request, Step& step);
   void answer_no_worker(PendingRequest& request, Step& step);
   void hold_or_answer(PendingRequest& request, Step& step);

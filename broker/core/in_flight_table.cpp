@@ -53,14 +53,13 @@ PendingRequest& InFlightTable::make() {
   return *request;
 }
 
-PendingRequest& InFlightTable::add(ClientConnection client, ClientRequestId id, Header&& header,
-                                   Payload&& payload) {
+PendingRequest& InFlightTable::add(ClientConnection client, ClientRequestId id, KeptMessage&& kept,
+                                   std::uint64_t held_bytes) {
   PendingRequest& request = make();
   request.client = client;
   request.id = id;
-  request.header = std::move(header);
-  request.payload = std::move(payload);
-  request.held_bytes = request.header.frame.size() + request.payload.bytes() + overhead_bytes;
+  request.kept = std::move(kept);
+  request.held_bytes = held_bytes;
   held_bytes_ += request.held_bytes;
   ++unanswered_;
   by_client_[client].push_back(request);
@@ -153,8 +152,7 @@ void InFlightTable::erase(PendingRequest& request) {
 void InFlightTable::let_go_of_body(PendingRequest& request) {
   held_bytes_ -= request.held_bytes;
   request.held_bytes = 0;
-  request.header = Header{};
-  request.payload = Payload{};
+  request.kept.let_go();
 }
 
 void InFlightTable::rearm(PendingRequest& request) {

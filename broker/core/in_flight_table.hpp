@@ -76,9 +76,10 @@ class InFlightTable {
   InFlightTable& operator=(const InFlightTable&) = delete;
 
   // The caller fills in the rest, and has it waiting or bound before anything else happens.
-  // REQUIRES: the client has nothing outstanding under this id.
-  PendingRequest& add(ClientConnection client, ClientRequestId id, Header&& header,
-                      Payload&& payload);
+  // `held_bytes`: of the message, with overhead_bytes. REQUIRES: the client has nothing outstanding
+  // under this id.
+  PendingRequest& add(ClientConnection client, ClientRequestId id, KeptMessage&& kept,
+                      std::uint64_t held_bytes);
 
   // A request that a worker says it works on and that nobody here waits for: it takes a slot until
   // the worker ends it (section 6). `ask_at`: when it is to be asked whether it still works on it.

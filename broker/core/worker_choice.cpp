@@ -22,8 +22,8 @@ void WorkerChoice::reconfigured() {
 WorkerInfo* WorkerChoice::choose(const PendingRequest& request, Time now) {
   ModelPool* pool = workers_.pool(request.model, now);
   if (pool == nullptr || pool->well() + pool->ailing() == 0) return nullptr;
-  const bool anyone_will_do =
-      request.require.empty() && request.avoided.empty() && request.lost_at.empty();
+  const bool anyone_will_do = request.require.empty() && request.setbacks().avoided.empty() &&
+                              request.setbacks().lost_at.empty();
   if (anyone_will_do && pool->well() > 0) {
     WorkerInfo* same = known_from(request);
     const bool takes_it = same != nullptr && same->standing(now) == Standing::free &&

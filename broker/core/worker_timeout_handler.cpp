@@ -9,11 +9,13 @@ namespace {
 
 // A request that was refused did find free slots: then the workers' own words say what is wrong.
 std::string why_waiting(const PendingRequest& request) {
-  if (!request.lost_why.empty()) return ": " + request.lost_why + ", and no other had a free slot";
+  const Setbacks& setbacks = request.setbacks();
+  if (!setbacks.lost_why.empty())
+    return ": " + setbacks.lost_why + ", and no other had a free slot";
   if (request.held_until != time_never) return ": none that could take it was ready";
-  if (request.refusals == 0) return ": each that serves it was full, put aside or cut off";
-  return ": it was refused " + std::to_string(request.refusals) +
-         (request.refusals == 1 ? " time, by " : " times, last by ") + request.refusal;
+  if (setbacks.refusals == 0) return ": each that serves it was full, put aside or cut off";
+  return ": it was refused " + std::to_string(setbacks.refusals) +
+         (setbacks.refusals == 1 ? " time, by " : " times, last by ") + setbacks.refusal;
 }
 
 }  // namespace

@@ -134,7 +134,7 @@ void in_flight_add_and_erase(State& state) {
   InFlightTable table;
   const auto add = [&table](std::uint64_t id) -> PendingRequest& {
     PendingRequest& request = table.add(ClientConnection{static_cast<std::uint32_t>(id % 8)},
-                                        ClientRequestId{id}, {}, {});
+                                        ClientRequestId{id}, {}, 512);
     request.until = Time{std::chrono::seconds{600}} + Duration{static_cast<Duration::rep>(id)};
     table.rearm(request);
     return request;

@@ -353,7 +353,7 @@ TEST(Refused, ByEverybodyMeansWaitingAndNotGoingRound) {
     const auto worker = static_cast<std::uint32_t>(std::stoul(lines.front().substr(1)));
     bench.error(worker, hops++, ErrorCode::refused);
   }
-  EXPECT_EQ(hops, PendingRequest::avoided_max);
+  EXPECT_EQ(hops, Setbacks::avoided_max);
   bench.pass(1s);
   EXPECT_EQ(bench.take().size(), 1u);
 }
