@@ -154,7 +154,8 @@ void Broker::turn() {
 }
 
 // A turn that has sent something is followed by one that looks whether anything came meanwhile,
-// which costs less than to have libzmq asked.
+// which costs less than to have libzmq asked. Trying what a client still does not take is followed
+// by a short sleep in any case (outbox_retry).
 void Broker::wait() {
   if (!all_quiet_) {
     busy_until_ = now_ + options_.busy_poll;
@@ -295,8 +296,10 @@ void Broker::perform(RelayToWorker& action) {
 // What is not taken stays as it is.
 Sent Broker::to_frontend(ClientConnection to, Frame& header, Payload& payload) {
   const Sent sent = frontend_.send(to.value, std::move(header), std::move(payload));
-  ++sent_;
-  if (sent == Sent::done) last_sent_ = now_;
+  if (sent == Sent::done) {
+    last_sent_ = now_;
+    ++sent_;
+  }
   return sent;
 }
 

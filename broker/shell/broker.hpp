@@ -111,7 +111,7 @@ class Broker {
   int turns_unpolled_ = 0;     // since descriptors were looked at
   bool all_quiet_ = false;     // the last turn has found both sockets empty, and sent nothing
   Time busy_until_;            // looks for news instead of waiting for them
-  std::uint64_t sent_ = 0;     // messages handed to libzmq, or tried to
+  std::uint64_t sent_ = 0;     // messages handed to libzmq
   transport::Incoming incoming_;
   std::vector<Action> actions_;
   std::vector<Event> failures_;  // of sends: what the Controller is to be told after this step

@@ -168,6 +168,7 @@ Json run_json(const Figures& run) {
           {"requests_a_second", run.requests_a_second()},
           {"latency", latencies_json(run.latencies)},
           {"part_latency", latencies_json(run.part_latencies)},
+          {"cpu", (run.user + run.system).count()},
           {"cpu_a_request", run.a_request(run.user + run.system)},
           {"user_a_request", run.a_request(run.user)},
           {"system_a_request", run.a_request(run.system)},

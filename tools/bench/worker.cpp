@@ -25,7 +25,8 @@ Worker::Worker(std::unique_ptr<Link> link, Script& script, std::uint64_t number,
       script_(script),
       number_(number),
       crowd_(crowd),
-      name_((crowd ? "crowd-" : "bench-") + std::to_string(number)) {}
+      name_((crowd ? "crowd-" : "bench-") + std::to_string(number)),
+      instance_(transport::new_instance()) {}
 
 Time Worker::due() const {
   return std::min(heartbeat_due_, streams_.empty() ? time_never : streams_.front().due);
@@ -93,7 +94,7 @@ void Worker::met() {
   if (std::exchange(met_, true)) complain("a worker's connection was made anew");
   switch (script_.target) {
     case Target::muster:
-      return enroll();
+      return say(encode(Register{description()}));
     case Target::router:
       say(Frame{});  // so that it is known there
       [[fallthrough]];
@@ -103,10 +104,10 @@ void Worker::met() {
   }
 }
 
-void Worker::enroll() {
+WorkerDescription Worker::description() const {
   WorkerDescription info;
   info.worker = name_;
-  info.instance = transport::new_instance();
+  info.instance = instance_;
   if (crowd_) {
     info.models.push_back(
         {.name = "crowd-" + std::to_string(number_ % script_.options.crowd_models)});
@@ -117,7 +118,9 @@ void Worker::enroll() {
   info.slots = script_.options.slots_a_worker();
   info.state = WorkerState::ready;
   info.version = MUSTER_VERSION;
-  say(encode(Register{std::move(info)}));
+  for (const Stream& stream : streams_)
+    info.active.push_back(BrokerId{stream.id});
+  return info;
 }
 
 void Worker::heartbeat(Time now) {
@@ -138,6 +141,10 @@ void Worker::took_other(const Received& message) {
                    heartbeat_due_ = transport::monotonic_now() + interval_;
                  },
                  [](const BrokerHeartbeat&) {},
+                 // Its heartbeat was late, thousands of others being played beside it.
+                 [&](const Probe& m) {
+                   say(encode(Status{m.nonce, description()}));
+                 },
                  [&](const Dismiss& m) { complain("a worker was dismissed: " + m.reason); },
                  [&](const Reregister&) { complain("the broker has forgotten a worker"); },
                  [&](const auto&) { complain("a worker was told what nobody has asked for"); },

@@ -48,7 +48,7 @@ class Worker : public Peer {
   [[nodiscard]] bool send_part(std::string_view to, std::uint64_t id, std::size_t part);
   void took_other(const Received& message);
   void met();
-  void enroll();
+  [[nodiscard]] WorkerDescription description() const;
   void heartbeat(Time now);
   void say(const Frame& frame);
   void complain(std::string sentence);
@@ -58,6 +58,7 @@ class Worker : public Peer {
   const std::uint64_t number_;
   const bool crowd_;
   const std::string name_;
+  const Instance instance_;
   std::deque<Stream> streams_;  // of paced answers; all at the same intervals, so the next first
   std::string complaint_;
   bool met_ = false;

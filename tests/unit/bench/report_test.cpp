@@ -120,6 +120,7 @@ TEST(BenchReport, GivesAllFiguresAsJson) {
   EXPECT_EQ(run["latency"]["count"], 100);
   EXPECT_EQ(run["latency"]["p99"], 99);
   EXPECT_EQ(run["latency"]["max"], 100);
+  EXPECT_EQ(run["cpu"], 1'200'000);
   EXPECT_EQ(run["cpu_a_request"], 12);
   EXPECT_EQ(run["user_a_request"], 9);
   EXPECT_EQ(run["system_a_request"], 3);
