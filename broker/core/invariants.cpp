@@ -49,7 +49,7 @@ void check_request(const PendingRequest& request, const WorkerRegistry& workers,
 void check_pools(const WorkerRegistry& workers, Time now) {
   for (const auto& [name, worker] : workers.all()) {
     CHECK(worker->seats.size() == worker->names.size(), "a worker has no seat for a name of its");
-    if (worker->is_touched || worker->aside) continue;
+    if (worker->is_touched || (worker->aside && now >= worker->aside_until)) continue;
     for (const Seat& seat : worker->seats) {
       CHECK(seat.pool->workers()[seat.number] == worker.get(), "a worker's seat is another's");
       CHECK(seat.pool->is_current(seat.number, now), "a worker is chosen by what it was before");

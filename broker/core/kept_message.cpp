@@ -1,6 +1,6 @@
 #include "broker/core/kept_message.hpp"
 
-#include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <new>
 #include <span>
@@ -9,23 +9,15 @@
 
 namespace muster::broker {
 
-// Behind it in the same block: the header's bytes and those of the payload's frames, in their
-// order, where all are small.
+// Where all is small, behind it in the same block: the size of each frame, the header's first, then
+// the bytes of all of them.
 struct KeptMessage::Kept {
   IdSpan id;
-  std::uint32_t header_bytes = 0;
-  std::uint32_t only_bytes = 0;            // of a payload of one frame
-  std::vector<std::uint32_t> frame_bytes;  // of a payload of several
-  std::size_t frames = 0;
-  std::unique_ptr<std::pair<Header, Payload>> shared;  // where not all are small
+  std::uint32_t frames = 0;                            // with the header
+  std::unique_ptr<std::pair<Header, Payload>> shared;  // where not all is small
 
-  [[nodiscard]] std::byte* bytes() { return reinterpret_cast<std::byte*>(this + 1); }
-  [[nodiscard]] const std::byte* bytes() const {
-    return reinterpret_cast<const std::byte*>(this + 1);
-  }
-  [[nodiscard]] std::size_t size_of(std::size_t frame) const {
-    return frames == 1 ? only_bytes : frame_bytes[frame];
-  }
+  [[nodiscard]] std::uint32_t* sizes() { return reinterpret_cast<std::uint32_t*>(this + 1); }
+  [[nodiscard]] std::byte* bytes() { return reinterpret_cast<std::byte*>(sizes() + frames); }
 };
 
 void KeptMessage::Delete::operator()(Kept* kept) const {
@@ -34,49 +26,45 @@ void KeptMessage::Delete::operator()(Kept* kept) const {
 }
 
 KeptMessage::KeptMessage(const Header& header, const Payload& payload) {
-  bool small = header.frame.is_small();
-  std::size_t bytes = header.frame.size();
-  for (std::size_t i = 0; i < payload.frame_count(); ++i) {
-    small = small && payload.frame(i).is_small();
-    bytes += payload.frame(i).size();
+  const std::size_t frames = 1 + payload.frame_count();
+  const auto frame = [&](std::size_t i) -> const Frame& {
+    return i == 0 ? header.frame : payload.frame(i - 1);
+  };
+  bool small = true;
+  std::size_t room = sizeof(Kept);
+  for (std::size_t i = 0; i < frames; ++i) {
+    small = small && frame(i).is_small();
+    room += sizeof(std::uint32_t) + frame(i).size();
   }
-  void* room = ::operator new(sizeof(Kept) + (small ? bytes : 0));
-  kept_.reset(new (room) Kept);
+  kept_.reset(new (::operator new(small ? room : sizeof(Kept))) Kept);
   if (!small) {
     kept_->shared = std::make_unique<std::pair<Header, Payload>>(header.keep(), payload.keep());
     return;
   }
   kept_->id = header.id;
-  kept_->header_bytes = static_cast<std::uint32_t>(header.frame.size());
-  kept_->frames = payload.frame_count();
+  kept_->frames = static_cast<std::uint32_t>(frames);
   std::byte* to = kept_->bytes();
-  const auto copy = [&to](const Frame& frame) {
-    if (!frame.empty()) std::memcpy(to, frame.bytes().data(), frame.size());
-    to += frame.size();
-    return static_cast<std::uint32_t>(frame.size());
-  };
-  copy(header.frame);
-  if (kept_->frames == 1) {
-    kept_->only_bytes = copy(payload.frame(0));
-    return;
+  for (std::size_t i = 0; i < frames; ++i) {
+    const std::span<const std::byte> bytes = frame(i).bytes();
+    kept_->sizes()[i] = static_cast<std::uint32_t>(bytes.size());
+    if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+    to += bytes.size();
   }
-  for (std::size_t i = 0; i < kept_->frames; ++i)
-    kept_->frame_bytes.push_back(copy(payload.frame(i)));
 }
 
 std::pair<Header, Payload> KeptMessage::give() const {
   CHECK(!empty(), "a message is to be given that is not kept any more");
   if (kept_->shared != nullptr) return {kept_->shared->first.keep(), kept_->shared->second.keep()};
   const std::byte* from = kept_->bytes();
-  const auto next = [&from](std::size_t size) {
-    const std::span<const std::byte> bytes{from, size};
-    from += size;
+  const auto take = [&](std::uint32_t frame) {
+    const std::span<const std::byte> bytes{from, kept_->sizes()[frame]};
+    from += bytes.size();
     return Frame{bytes};
   };
-  Header header{next(kept_->header_bytes), kept_->id};
+  Header header{take(0), kept_->id};
   Payload payload;
-  for (std::size_t i = 0; i < kept_->frames; ++i)
-    payload.add(next(kept_->size_of(i)));
+  for (std::uint32_t i = 1; i < kept_->frames; ++i)
+    payload.add(take(i));
   return {std::move(header), std::move(payload)};
 }
 

@@ -3,10 +3,8 @@
 // KeptMessage: a REQUEST that is kept so that a worker, or another one, can be given it. What is
 // small (Frame::keep()) is copied, all of it into one buffer; what is large is shared.
 
-#include <cstddef>
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include "broker/core/event.hpp"
 

@@ -138,7 +138,7 @@ Broker::Ended Broker::run(transport::Signals* signals, const Reload& reload) {
 void Broker::turn() {
   clients_gone_.clear();
   workers_gone_.clear();
-  const std::uint64_t sent_before = sent_;
+  spoke_ = false;
   const bool backend_empty = read_backend();
   const bool frontend_empty = read_frontend();
   perform_all();
@@ -150,12 +150,13 @@ void Broker::turn() {
   perform_all();
   notes_.tick(now_);
   more_to_read_ = !backend_empty || !frontend_empty || !workers_gone_.empty();
-  all_quiet_ = !more_to_read_ && sent_ == sent_before;
+  all_quiet_ = !more_to_read_ && !spoke_;
 }
 
-// A turn that has sent something is followed by one that looks whether anything came meanwhile,
-// which costs less than to have libzmq asked. Trying what a client still does not take is followed
-// by a short sleep in any case (outbox_retry).
+// Whoever sends, or tries to, may have libzmq take in the news of what has come meanwhile, which
+// its descriptor then does not tell. So a turn that has spoken is followed by one that looks, which
+// costs less than to have libzmq asked. What a client still does not take is tried again soon in
+// any case (outbox_retry), and does not keep the broker awake.
 void Broker::wait() {
   if (!all_quiet_) {
     busy_until_ = now_ + options_.busy_poll;
@@ -296,10 +297,8 @@ void Broker::perform(RelayToWorker& action) {
 // What is not taken stays as it is.
 Sent Broker::to_frontend(ClientConnection to, Frame& header, Payload& payload) {
   const Sent sent = frontend_.send(to.value, std::move(header), std::move(payload));
-  if (sent == Sent::done) {
-    last_sent_ = now_;
-    ++sent_;
-  }
+  if (sent == Sent::done) last_sent_ = now_;
+  if (sent != Sent::full) spoke_ = true;
   return sent;
 }
 
@@ -320,7 +319,7 @@ void Broker::send(ClientConnection to, Frame&& header, Payload&& payload) {
 void Broker::send(WorkerConnection to, Frame&& header, Payload&& payload,
                   std::optional<BrokerId> attempt) {
   const bool known_gone = workers_gone_.contains(to);
-  ++sent_;
+  spoke_ = true;
   if (!known_gone && backend_.send(to.value, std::move(header), std::move(payload)) == Sent::done) {
     return;
   }
@@ -329,6 +328,7 @@ void Broker::send(WorkerConnection to, Frame&& header, Payload&& payload,
 }
 
 void Broker::lose(ClientConnection client, bool cut_off) {
+  spoke_ = true;
   if (!clients_gone_.insert(client).second) return;
   if (cut_off) notes_.client_cut_off(client, now_);
   failures_.push_back(ClientUnreachable{client, cut_off});

@@ -109,9 +109,9 @@ class Broker {
   Time now_;                   // of this turn
   bool more_to_read_ = false;  // a bound was hit: the next turn follows without a sleep
   int turns_unpolled_ = 0;     // since descriptors were looked at
-  bool all_quiet_ = false;     // the last turn has found both sockets empty, and sent nothing
+  bool spoke_ = false;         // something was sent in this turn, or somebody found gone by trying
+  bool all_quiet_ = false;     // the last turn has found both sockets empty, and has not spoken
   Time busy_until_;            // looks for news instead of waiting for them
-  std::uint64_t sent_ = 0;     // messages handed to libzmq
   transport::Incoming incoming_;
   std::vector<Action> actions_;
   std::vector<Event> failures_;  // of sends: what the Controller is to be told after this step

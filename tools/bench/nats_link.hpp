@@ -6,6 +6,7 @@
 // in two bytes in front.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 

@@ -12,9 +12,6 @@ from strikes import NS
 
 AFTER_S = 5       # until agents are with a broker that is back, and clients with what they missed
 LOSSES = 3        # so often a request that had not begun has lost its worker: both retries used
-# Where all workers of a model are struck at once, for a second or two at 1,500 requests a second,
-# nobody can be found for them: that is the truth, and the share of it is no matter of the broker's.
-ALL_STRUCK = 0.02
 SEEN_MIN = 0.01   # of the requests: where fewer were asked of well brokers a run shows nothing
 
 
@@ -30,7 +27,7 @@ class Bound:
 
 
 BOUNDS = (
-    Bound("NO_WORKER, OVERLOADED", ("NO_WORKER", "OVERLOADED"), ALL_STRUCK),
+    Bound("NO_WORKER, OVERLOADED", ("NO_WORKER", "OVERLOADED"), 0.005),
     Bound("NO_WORKER, OVERLOADED although a worker of the model was well",
           ("NO_WORKER", "OVERLOADED"), 0.0005, "served"),
     Bound("UNREACHABLE, CONNECTION_LOST, SHUTTING_DOWN",
