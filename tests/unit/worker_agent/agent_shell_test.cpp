@@ -255,6 +255,12 @@ TEST(AgentShell, OnAConnectionMadeAnewNothingIsSaidBeforeRegister) {
     prompt += "word ";
   for (std::uint64_t i = 0; i < 8; ++i)
     ask(broker, worker, broker_id_min + i, true, prompt);
+  ASSERT_TRUE(broker.until([&] {
+    std::set<std::uint64_t> heard_of;
+    for (const Chunk* chunk : broker.all<Chunk>())
+      heard_of.insert(chunk->id.value);
+    return heard_of.size() == 8;
+  })) << "a request still on its way would be lost with the connection";
   for (int i = 0; i < 3; ++i) {
     const std::size_t chunks = broker.all<Chunk>().size();
     ASSERT_TRUE(broker.until([&] { return broker.all<Chunk>().size() > chunks + 20; }));
