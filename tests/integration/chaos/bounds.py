@@ -2,7 +2,8 @@
 
 A broker is well for a request if nothing has befallen it from AFTER_S before the request was asked
 until its end: neither killed, frozen nor restarted, and back for as long; nor was the client frozen
-then. Such a request's workers may have been struck all the same, all of a model at once even.
+then. Such a request's workers may have been struck all the same; all of a model are once, as
+planned, and what is asked while they are gone is told so, and at once.
 """
 
 import collections
@@ -10,6 +11,7 @@ import dataclasses
 
 from strikes import NS
 
+AT_ONCE_S = 1     # at most, until it is said that there is no worker
 AFTER_S = 5       # until agents are with a broker that is back, and clients with what they missed
 LOSSES = 3        # so often a request that had not begun has lost its worker: both retries used
 SEEN_MIN = 0.01   # of the requests: where fewer were asked of well brokers a run shows nothing
@@ -41,7 +43,8 @@ NAMED = {name for bound in BOUNDS for name in bound.names}
 OTHERS = Bound("any other error", (), 0)
 TOLD = (f"Of the requests whose broker and client had been well for {AFTER_S} s and stayed so: "
         + "; ".join(map(str, (*BOUNDS, OTHERS))) + ". WORKER_LOST where nothing of the answer had "
-        f"come is wrong unless the model's workers were struck {LOSSES} times meanwhile.")
+        f"come is wrong unless the model's workers were struck {LOSSES} times meanwhile. What is "
+        f"asked while all workers of a model are gone is told so within {AT_ONCE_S} s.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +61,11 @@ class Around:
         return any(not any(place.strikes_felt(story["sent"], story["ended"], AFTER_S)
                            for place in places) for places in self.workers)
 
+    def all_were_gone(self, story):
+        """When it was asked."""
+        return all(any(place.is_struck_at(story["sent"]) for place in places)
+                   for places in self.workers)
+
     def losses(self, story):
         return sum(place.strikes_felt(story["sent"], story["ended"], AFTER_S)
                    for places in self.workers for place in places)
@@ -70,11 +78,15 @@ class WellTimes:
         self.asked = 0
         self.errors = collections.Counter()  # by Bound
         self.examples = {}                   # a story of each
+        self.gone = collections.Counter()    # asked while all workers were gone, by result
+        self.longest_gone = 0                # until one of these ended in an error, in nanoseconds
 
     def judge(self, around, story, right):
         """Counts the request, if it is one of these; what is wrong with it by itself, or None."""
         if not around.broker_was_well(story):
             return None
+        if around.all_were_gone(story):
+            return self.judge_gone(story, right)
         self.asked += 1
         if right:
             return None
@@ -93,6 +105,15 @@ class WellTimes:
                 self.examples.setdefault(bound, story)
         return None
 
+    def judge_gone(self, story, right):
+        self.gone[story["result"].split()[0]] += 1
+        if right:
+            return None
+        wait = story["ended"] - story["sent"]
+        self.longest_gone = max(self.longest_gone, wait)
+        return ("no worker of its model was there, and it was not told at once"
+                if wait > AT_ONCE_S * NS else None)
+
     def faults(self, requests):
         """(a sentence, a story or None) for each bound that does not hold."""
         if self.asked <= SEEN_MIN * requests:
@@ -103,7 +124,8 @@ class WellTimes:
                        self.examples[bound])
 
     def facts(self):
-        return {"requests": self.asked,
+        return {"requests": self.asked, "while_all_were_gone": dict(self.gone),
+                "longest_until_told_so_s": round(self.longest_gone / NS, 2),
                 "errors": {bound.what: self.errors[bound] for bound in (*BOUNDS, OTHERS)}}
 
     def table(self):
@@ -113,4 +135,7 @@ class WellTimes:
             count = self.errors[bound]
             lines.append(f"| {bound.what} | {count:,} | {count / max(1, self.asked):.3%} "
                          f"| {bound.share:.2%} |")
+        ends = ", ".join(f"{count:,} {name}" for name, count in self.gone.most_common())
+        lines += ["", f"asked while all workers of the model were gone: {ends or 'none'}; the last "
+                  f"error among these after {self.longest_gone / NS:.2f} s (at most {AT_ONCE_S} s)"]
         return "\n".join(lines)

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Chaos: under a load of thousands of requests a second a process of chance is killed, frozen or
 restarted every second, brokers among them; one broker is frozen for a minute, another is gone for
-two. Every request ends exactly once, with the right answer or with an error, soon after its
-deadline at the latest; a set number is answered right each second; errors are few where a request's
-own broker is well; once all are well again none fails, and in the end nothing is left.
+two, and once all model servers are gone together. Every request ends exactly once, with the right
+answer or with an error, soon after its deadline at the latest; a set number is answered right each
+second; errors are few where a request's own broker is well; once all are well again none fails, and
+in the end nothing is left.
 
     /usr/bin/python3 tests/integration/chaos/storm.py [--seconds 300] [--seed 1]
 
-MUSTER_BIN names the programs, build/dev/bin where it is not set. Both long outages are shorter in a
-run of less than 300 s; a short run or a slow machine may want a lower --floor. --help has the
+MUSTER_BIN names the programs, build/dev/bin where it is not set. The planned outages are shorter in
+a run of less than 300 s; a short run or a slow machine may want a lower --floor. --help has the
 bounds of errors. --debug has broker and agents log a line for each request.
 """
 
@@ -117,6 +118,12 @@ class Fleet:
         return [list(both) for both in zip(self.agents[ECHOES:], self.servers)]
 
     @property
+    def models(self):
+        """By name: for each its workers, for each of these what it takes."""
+        return [[{place.name for place in places} for places in workers]
+                for workers in (self.echo_workers, self.served_workers)]
+
+    @property
     def places(self):
         return [*self.brokers, *self.servers, *self.agents, *self.clients]
 
@@ -131,9 +138,11 @@ class Fleet:
 def run(fleet, options):
     part = min(1.0, options.seconds / 300)
     minutes = [Strike(30 * part, "broker0", "frozen", 60 * part),
-               Strike(110 * part, "broker1", "killed", 120 * part)]
+               Strike(110 * part, "broker1", "killed", 120 * part),
+               *(Strike(260 * part, place.name, "killed", 5 * part) for place in fleet.servers)]
     fleet.begin_load()
-    strikes = draw_strikes(options.seed, [p.name for p in fleet.places], options.seconds, minutes)
+    strikes = draw_strikes(options.seed, [p.name for p in fleet.places], options.seconds, minutes,
+                           models=fleet.models)
     say(f"{len(strikes)} strikes; {options.rate:.0f} requests a second")
     storm = Storm(fleet.places, strikes)
     pause = threading.Event()

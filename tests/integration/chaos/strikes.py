@@ -33,17 +33,28 @@ class Strike:
         return self.at + (RESTART_S if self.how == "restarted" else self.lasts) + REST_S
 
 
-def draw_strikes(seed, places, seconds, fixed=(), every=1, hows=HOWS):
+def meet(one, other):
+    return one.at < other.over and other.at < one.over
+
+
+def draw_strikes(seed, places, seconds, fixed=(), every=1, hows=HOWS, models=()):
     """One strike each second, or each `every` seconds, at a place of chance that has none, beside
-    those that are fixed."""
+    those that are fixed. `models` has for each model its workers, and for each of these the places
+    that it takes to answer: chance never strikes all workers of a model at once."""
     chance = random.Random(seed)
     at_place = {place: [s for s in fixed if s.place == place] for place in places}
     for second in range(2, int(seconds), every):
         at, how = round(second + chance.random(), 2), chance.choice(hows)
         lasts = round(chance.uniform(*(FROZEN_S if how == "frozen" else DOWN_S)), 1)
         possible = [Strike(at, place, how, lasts) for place in sorted(places)]
-        free = [strike for strike in possible if not any(
-            s.at < strike.over and strike.at < s.over for s in at_place[strike.place])]
+        def is_struck(worker, strike):
+            return strike.place in worker or any(
+                meet(strike, s) for place in worker for s in at_place[place])
+
+        free = [strike for strike in possible
+                if not any(meet(strike, s) for s in at_place[strike.place])
+                and not any(all(is_struck(worker, strike) for worker in model) for model in models
+                            if any(strike.place in worker for worker in model))]
         if free:
             at_place[(drawn := chance.choice(free)).place].append(drawn)
     strikes = [strike for each in at_place.values() for strike in each]
@@ -124,6 +135,10 @@ class Place:
         """For how much of that time one of its programs was, in nanoseconds."""
         return sum(max(0, min(ended, end or ended) - max(began, begin))
                    for who, begin, end in self.frozen if who == number)
+
+    def is_struck_at(self, moment):
+        return any(begin <= moment and (end is None or moment <= end)
+                   for begin, end in self.spells)
 
     def strikes_felt(self, began, ended, after):
         """How many there were in that time, or less than `after` seconds over when it began."""
