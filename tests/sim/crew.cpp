@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,8 +23,8 @@ namespace {
 
 constexpr std::size_t crew_max = 1024;
 constexpr std::size_t trace_lines_shown = 40;
-// A world takes some milliseconds; one that takes so long does not end.
-constexpr unsigned seed_seconds_max = 120;
+// Of CPU time: a world takes some milliseconds; one that takes so long does not end.
+constexpr time_t seed_seconds_max = 60;
 constexpr auto progress_interval = std::chrono::seconds{10};
 
 using Clock = std::chrono::steady_clock;
@@ -36,6 +37,13 @@ struct Shared {
   std::atomic<std::uint64_t> steps, faults, answered, otherwise, seconds;
   std::array<std::atomic<std::uint64_t>, crew_max> seed;  // that each is at
 };
+
+// From now on this process may take so long, or is ended. What the machine does else, or that it
+// stands still, is not counted.
+void limit_seed() {
+  const itimerval limit{.it_interval = {}, .it_value = {.tv_sec = seed_seconds_max, .tv_usec = 0}};
+  setitimer(ITIMER_PROF, &limit, nullptr);
+}
 
 Shared& share() {
   void* const memory =
@@ -72,7 +80,7 @@ Ended run_world(Simulation& world, std::uint64_t seed, std::FILE* told) {
     const std::uint64_t seed = shared.next.fetch_add(1);
     if (seed >= shared.end.load()) _exit(0);
     shared.seed[place] = seed;
-    alarm(seed_seconds_max);
+    limit_seed();
     Simulation world({.seed = seed, .lossy = lossy}, {});
     const Ended how = run_world(world, seed, nowhere);
     if (how != Ended::well) _exit(static_cast<int>(how));
@@ -109,7 +117,7 @@ void show_failure(std::uint64_t seed, Ended how, const CommandLine& line,
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(fileno(trace), STDERR_FILENO);
     setvbuf(trace, nullptr, _IOLBF, 1 << 16);
-    alarm(seed_seconds_max);
+    limit_seed();
     _exit(static_cast<int>(run_seed(seed, line.lossy, trace)));
   }
   int status = 0;
