@@ -203,7 +203,6 @@ std::string Agent::say_part(Peer& peer, Outgoing&& part) {
 std::vector<BrokerId> Agent::active(const Peer& peer) const {
   std::vector<BrokerId> ids = requests_.ids(peer.id);
   std::vector<BrokerId> ended = peer.outbox.unanswered();
-  std::sort(ended.begin(), ended.end());
   ended.erase(std::unique(ended.begin(), ended.end()), ended.end());
   const std::vector<BrokerId> in_hand = ids;  // in order
   std::set_difference(ended.begin(), ended.end(), in_hand.begin(), in_hand.end(),

@@ -45,6 +45,7 @@ bool Outbox::push(Outgoing message) {
   if (!empty() && bytes_ + bytes > held_bytes_end) return false;
   bytes_ += bytes;
   if (const auto id = request_of(message.message)) by_request_.emplace(*id, next_);
+  if (ends_request(message.message)) ends_.emplace(*request_of(message.message), next_);
   waiting_.emplace_hint(waiting_.end(), next_++, std::move(message));
   return true;
 }
@@ -58,7 +59,10 @@ void Outbox::pop() {
   CHECK(!waiting_.empty(), "an empty outbox was popped");
   const auto oldest = waiting_.begin();
   bytes_ -= weight(oldest->second);
-  if (const auto id = request_of(oldest->second.message)) by_request_.erase({*id, oldest->first});
+  if (const auto id = request_of(oldest->second.message)) {
+    by_request_.erase({*id, oldest->first});
+    ends_.erase({*id, oldest->first});
+  }
   waiting_.erase(oldest);
 }
 
@@ -68,6 +72,7 @@ void Outbox::discard(BrokerId id) {
     const auto message = waiting_.find(of_it->second);
     bytes_ -= weight(message->second);
     waiting_.erase(message);
+    ends_.erase(*of_it);
     of_it = by_request_.erase(of_it);
   }
 }
@@ -75,13 +80,15 @@ void Outbox::discard(BrokerId id) {
 void Outbox::clear() {
   waiting_.clear();
   by_request_.clear();
+  ends_.clear();
   bytes_ = 0;
 }
 
 std::vector<BrokerId> Outbox::unanswered() const {
   std::vector<BrokerId> ids;
-  for (const auto& [number, message] : waiting_)
-    if (ends_request(message.message)) ids.push_back(*request_of(message.message));
+  ids.reserve(ends_.size());
+  for (const auto& [id, number] : ends_)
+    ids.push_back(id);
   return ids;
 }
 

@@ -10,8 +10,8 @@
 // held_bytes_end; past that, what a broker would be told is dropped, which only one that asks
 // without ever reading can bring about.
 //
-// Each operation is O(log n) in what waits, for each message that it touches; unanswered() is
-// linear.
+// Each operation is O(log n) in what waits, for each message that it touches; unanswered() goes by
+// the ends that wait, not by the parts: while a broker takes nothing it is asked at every step.
 
 #include <cstdint>
 #include <map>
@@ -44,7 +44,7 @@ class Outbox {
   void discard(BrokerId id);
   void clear();
 
-  // Whose FINAL or ERROR waits: for the broker, these are not answered yet.
+  // Whose FINAL or ERROR waits, in order: for the broker, these are not answered yet.
   [[nodiscard]] std::vector<BrokerId> unanswered() const;
 
  private:
@@ -52,6 +52,7 @@ class Outbox {
 
   std::map<Number, Outgoing> waiting_;
   std::set<std::pair<BrokerId, Number>> by_request_;  // what waits of each
+  std::set<std::pair<BrokerId, Number>> ends_;        // which of these end it
   Number next_ = 0;
   std::size_t bytes_ = 0;
 };

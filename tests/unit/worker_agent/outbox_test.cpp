@@ -61,6 +61,17 @@ TEST(Outbox, TellsWhoseEndWaits) {
   EXPECT_EQ(outbox.unanswered(), (std::vector{BrokerId{2}, BrokerId{3}}));
 }
 
+// It is asked at every step while a broker that has probed takes nothing. Where each time goes by
+// what waits, this takes minutes, and the test its whole time.
+TEST(Outbox, TellsItWithoutLookingAtEveryPart) {
+  Outbox outbox;
+  ASSERT_TRUE(outbox.push(final_of(2)));
+  for (std::uint64_t seq = 0; outbox.has_room(chunk(1, seq)); ++seq)
+    ASSERT_TRUE(outbox.push(chunk(1, seq)));
+  for (int step = 0; step < 500'000; ++step)
+    ASSERT_EQ(outbox.unanswered().size(), 1u);
+}
+
 TEST(Outbox, PartsStopAtOneBoundAndErrorsAtAnother) {
   Outbox outbox;
   EXPECT_TRUE(outbox.has_room(chunk(1, 0, held_bytes_max * 2))) << "one alone: by the protocol";
