@@ -9,3 +9,13 @@ find_package(Boost 1.74 REQUIRED COMPONENTS log thread filesystem)
 find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(GTest REQUIRED)
+
+# The broker's allocator, where it is installed: what a request takes is allocated on one thread and
+# let go on another, which costs glibc's more (docs/performance.md). Sanitizers bring their own.
+set(MUSTER_ALLOCATOR "")
+if(NOT MUSTER_SANITIZE)
+  find_package(mimalloc QUIET CONFIG)
+  if(mimalloc_FOUND)
+    set(MUSTER_ALLOCATOR mimalloc)
+  endif()
+endif()

@@ -1,5 +1,6 @@
 #include "protocol/codec.hpp"
 
+#include <boost/endian/conversion.hpp>
 #include <cstring>
 
 #include "protocol/check.hpp"
@@ -12,8 +13,7 @@ constexpr std::size_t long_form_width = 9;
 
 void write_long_form(std::byte* at, std::uint64_t number) {
   at[0] = std::byte{0xcf};
-  for (std::size_t i = 0; i < 8; ++i)
-    at[1 + i] = static_cast<std::byte>(number >> (8 * (7 - i)));
+  boost::endian::store_big_u64(reinterpret_cast<unsigned char*>(at + 1), number);
 }
 
 }  // namespace

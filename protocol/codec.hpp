@@ -102,6 +102,9 @@ class Decoder {
   std::unique_ptr<Impl> impl_;
 };
 
+// The id of a header that has one, read from its first bytes, whatever the rest may be.
+[[nodiscard]] std::optional<WireId> id_of(const Frame& header);
+
 [[nodiscard]] Frame encode(const Request& message);
 [[nodiscard]] Frame encode(const Cancel& message);
 [[nodiscard]] Frame encode(const Chunk& message);

@@ -181,6 +181,10 @@ Result<Decoded<Messages>, Fault> Decoder::Impl::decode(const Frame& header, cons
   return decoded;
 }
 
+std::optional<WireId> id_of(const Frame& header) {
+  return codec::read_preamble(header.text()).id;
+}
+
 Decoder::Decoder(WireLimits limits, Keep keep) : impl_(std::make_unique<Impl>(limits, keep)) {}
 Decoder::~Decoder() = default;
 

@@ -1,6 +1,7 @@
 #include "protocol/codec_preamble.hpp"
 
 #include <array>
+#include <boost/endian/conversion.hpp>
 
 namespace muster::codec {
 namespace {
@@ -85,14 +86,18 @@ class Cursor {
   // `width` bytes after the lead byte.
   std::optional<std::uint64_t> big_endian(std::size_t width) {
     if (bytes_.size() - at_ < 1 + width) return std::nullopt;
-    const auto read = [digits = bytes_.data() + at_ + 1](std::size_t count) {
-      std::uint64_t number = 0;
-      for (std::size_t i = 0; i < count; ++i)
-        number = number << 8 | static_cast<std::uint8_t>(digits[i]);
-      return number;
-    };
+    const auto* const digits = reinterpret_cast<const unsigned char*>(bytes_.data()) + at_ + 1;
     at_ += 1 + width;
-    return width == 8 ? read(8) : read(width);  // of 8, known to the compiler, is nearly every id
+    switch (width) {
+      case 1:
+        return *digits;
+      case 2:
+        return boost::endian::load_big_u16(digits);
+      case 4:
+        return boost::endian::load_big_u32(digits);
+      default:
+        return boost::endian::load_big_u64(digits);
+    }
   }
 
   std::string_view bytes_;

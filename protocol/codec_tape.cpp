@@ -1,6 +1,7 @@
 #include "protocol/codec_tape.hpp"
 
 #include <bit>
+#include <boost/endian/conversion.hpp>
 #include <msgpack/null_visitor.hpp>
 #include <msgpack/parse.hpp>
 #include <msgpack/unpack.hpp>
@@ -36,31 +37,28 @@ std::string_view kind_name(Kind kind) {
 // Both what msgpack-c calls for each item and what it parses with: msgpack::parse() makes the
 // latter anew for each call, and allocates for it.
 struct Tape::Parser : msgpack::detail::context<Tape::Parser>, msgpack::null_visitor {
-  std::vector<Token>& tokens;
-  const char* base = nullptr;
+  Tape& tape;
   std::size_t depth = 0;
   bool too_deep = false;
 
-  explicit Parser(std::vector<Token>& into) : tokens(into) {}
+  explicit Parser(Tape& into) : tape(into) {}
   [[nodiscard]] Parser& visitor() { return *this; }
 
-  void begin(std::string_view header) {
-    context::init();
-    base = header.data();
-  }
+  void begin() { context::init(); }
   void init() {
-    tokens.clear();
+    tape.size_ = 0;
     depth = 0;
     too_deep = false;
   }
 
   bool add(Kind kind, std::uint64_t bits, std::uint32_t count = 0) {
-    tokens.push_back({kind, count, bits});
+    tape.add({kind, count, bits});
     return true;
   }
   bool add_bytes(Kind kind, const char* bytes, std::uint32_t size) {
     // The parser gives no address for an empty string.
-    return add(kind, size == 0 ? 0 : static_cast<std::uint64_t>(bytes - base), size);
+    const auto at = size == 0 ? 0 : static_cast<std::uint64_t>(bytes - tape.header_.data());
+    return add(kind, at, size);
   }
   bool open(Kind kind, std::uint32_t count) {
     too_deep = ++depth > nesting_max;
@@ -88,13 +86,81 @@ struct Tape::Parser : msgpack::detail::context<Tape::Parser>, msgpack::null_visi
   bool end_map() { return close(); }
 };
 
-Tape::Tape() : parser_(std::make_unique<Parser>(tokens_)) {}
+Tape::Tape() : room_(plain_header_bytes_max), parser_(std::make_unique<Parser>(*this)) {}
 Tape::~Tape() = default;
 
+void Tape::add(Token token) {
+  if (size_ == room_.size()) room_.resize(2 * size_);
+  room_[size_++] = token;
+}
+
 Tape::Outcome Tape::parse(std::string_view header) {
-  if (tokens_.capacity() > tape_kept_tokens_max) std::vector<Token>{}.swap(tokens_);
   header_ = header;
-  parser_->begin(header);
+  return parse_plain() ? Outcome::ok : parse_by_library(header);
+}
+
+// Small containers and short strings, numbers from 0 in their own forms, nil and booleans. False
+// where anything else stands in the header, or it is not one whole item: msgpack-c tells then what
+// it is. So few containers can't be nested too deep, however they lie in each other.
+bool Tape::parse_plain() {
+  if (header_.size() > plain_header_bytes_max) return false;
+  const auto* const begin = reinterpret_cast<const unsigned char*>(header_.data());
+  const auto* const end = begin + header_.size();
+  const auto* at = begin;
+  Token* to = room_.data();  // an item has a byte at least, and there is room for so many
+  std::size_t items = 1;     // still to come
+  std::size_t containers = 0;
+  const auto text = [&](std::uint32_t bytes) {
+    if (static_cast<std::size_t>(end - at) < bytes) return false;
+    *to++ = {Kind::string, bytes, bytes == 0 ? 0 : static_cast<std::uint64_t>(at - begin)};
+    at += bytes;
+    return true;
+  };
+  for (; items > 0; --items) {
+    if (at == end) return false;
+    const unsigned lead = *at++;
+    const auto left = static_cast<std::size_t>(end - at);
+    if (lead <= 0x7f) {
+      *to++ = {Kind::uint, 0, lead};
+    } else if (lead <= 0x9f) {
+      const bool map = lead <= 0x8f;
+      const std::uint32_t count = lead & 0x0f;
+      if (++containers > nesting_max) return false;
+      *to++ = {map ? Kind::map : Kind::array, count, 0};
+      items += map ? 2 * count : count;
+    } else if (lead <= 0xbf) {
+      if (!text(lead & 0x1f)) return false;
+    } else if (lead == 0xc0) {
+      *to++ = {Kind::nil, 0, 0};
+    } else if (lead == 0xc2 || lead == 0xc3) {
+      *to++ = {Kind::boolean, 0, lead & 1};
+    } else if (lead == 0xcc && left >= 1) {
+      *to++ = {Kind::uint, 0, *at++};
+    } else if (lead == 0xcd && left >= 2) {
+      *to++ = {Kind::uint, 0, boost::endian::load_big_u16(at)};
+      at += 2;
+    } else if (lead == 0xce && left >= 4) {
+      *to++ = {Kind::uint, 0, boost::endian::load_big_u32(at)};
+      at += 4;
+    } else if (lead == 0xcf && left >= 8) {
+      *to++ = {Kind::uint, 0, boost::endian::load_big_u64(at)};
+      at += 8;
+    } else if (lead == 0xd9 && left >= 1) {
+      const std::uint32_t bytes = *at++;
+      if (!text(bytes)) return false;
+    } else {
+      return false;
+    }
+  }
+  size_ = static_cast<std::size_t>(to - room_.data());
+  return at == end;
+}
+
+Tape::Outcome Tape::parse_by_library(std::string_view header) {
+  if (room_.size() > tape_kept_tokens_max) std::vector<Token>(plain_header_bytes_max).swap(room_);
+  header_ = header;
+  size_ = 0;
+  parser_->begin();
   if (header.empty()) return Outcome::malformed;
   std::size_t end = 0;
   try {

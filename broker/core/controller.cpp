@@ -55,6 +55,8 @@ class Controller::Impl {
                event);
   }
 
+  void foresee(BrokerId attempt) const { requests_.prefetch(attempt); }
+
   [[nodiscard]] Time next_deadline() const {
     return std::min({sessions_.next_deadline(), requests_.next_deadline(), clients_.next_deadline(),
                      refreshes_.next_deadline(), stop_at_});
@@ -328,6 +330,10 @@ Controller::~Controller() = default;
 
 void Controller::step(Event&& event, Time now, std::vector<Action>& out) {
   impl_->step(std::move(event), now, out);
+}
+
+void Controller::foresee(BrokerId attempt) const {
+  impl_->foresee(attempt);
 }
 
 Time Controller::next_deadline() const {

@@ -35,6 +35,10 @@ class Controller {
   Controller(const Controller&) = delete;
   Controller& operator=(const Controller&) = delete;
 
+  // What a worker says of this attempt is the next event but a few: what it will want to look at is
+  // fetched meanwhile. Changes nothing, and need not come true.
+  void foresee(BrokerId attempt) const;
+
   // Takes one event. `now` never goes back. Actions are appended to `out`.
   void step(Event&& event, Time now, std::vector<Action>& out);
 

@@ -1,6 +1,7 @@
 #include "broker/core/in_flight_table.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "protocol/check.hpp"
 
@@ -8,6 +9,9 @@ namespace muster::broker {
 namespace {
 
 constexpr std::size_t buckets_min = 1024;  // a power of two
+// So many for each request, at least: whoever shares a bucket has to be looked at, and lies far
+// away.
+constexpr std::size_t buckets_each = 4;
 
 }  // namespace
 
@@ -19,7 +23,7 @@ InFlightTable::Grown<Set>::Grown()
 
 template <class Set>
 bool InFlightTable::Grown<Set>::insert(PendingRequest& request) {
-  if (set_.size() >= count_) {
+  if (buckets_each * (set_.size() + 1) > count_) {
     const std::size_t count = 2 * count_;
     Buckets more(new typename Set::bucket_type[count]);
     set_.rehash(typename Set::bucket_traits(more.get(), count));
@@ -33,6 +37,13 @@ template <class Set>
 PendingRequest* InFlightTable::Grown<Set>::find(const typename Set::key_type& key) {
   const auto found = set_.find(key);
   return found != set_.end() ? &*found : nullptr;
+}
+
+template <class Set>
+const PendingRequest* InFlightTable::Grown<Set>::guess(const typename Set::key_type& key) const {
+  const auto bucket = set_.bucket(key);
+  const auto first = set_.begin(bucket);
+  return first != set_.end(bucket) ? &*first : nullptr;
 }
 
 InFlightTable::InFlightTable() = default;
@@ -81,6 +92,15 @@ PendingRequest* InFlightTable::find(ClientConnection client, ClientRequestId id)
 
 PendingRequest* InFlightTable::find(BrokerId attempt) {
   return by_attempt_.find(attempt);
+}
+
+void InFlightTable::prefetch(BrokerId attempt) const {
+  constexpr std::size_t line = 64;
+  const PendingRequest* request = by_attempt_.guess(attempt);
+  if (request == nullptr) return;
+  const auto* const end = reinterpret_cast<const std::byte*>(&request->model);
+  for (const auto* at = reinterpret_cast<const std::byte*>(request); at < end; at += line)
+    __builtin_prefetch(at);
 }
 
 std::size_t InFlightTable::outstanding(ClientConnection client) const {

@@ -88,6 +88,8 @@ class InFlightTable {
 
   [[nodiscard]] PendingRequest* find(ClientConnection client, ClientRequestId id);
   [[nodiscard]] PendingRequest* find(BrokerId attempt);
+  // find(attempt) comes soon, and an answer with it.
+  void prefetch(BrokerId attempt) const;
   [[nodiscard]] std::size_t outstanding(ClientConnection client) const;
 
   // What a client waits for, in the order of its ids; and what anybody does, in order of arrival.
@@ -135,6 +137,8 @@ class InFlightTable {
     bool insert(PendingRequest& request);
     void erase(PendingRequest& request) { set_.erase(set_.iterator_to(request)); }
     [[nodiscard]] PendingRequest* find(const typename Set::key_type& key);
+    // One that is likely to be of this key, or null; looks at none.
+    [[nodiscard]] const PendingRequest* guess(const typename Set::key_type& key) const;
     [[nodiscard]] std::size_t size() const { return set_.size(); }
 
    private:

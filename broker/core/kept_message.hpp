@@ -18,15 +18,21 @@ class KeptMessage {
   // The message, to be sent; it stays kept. REQUIRES: !empty().
   [[nodiscard]] std::pair<Header, Payload> give() const;
 
-  [[nodiscard]] bool empty() const { return kept_ == nullptr; }
-  void let_go() { kept_.reset(); }
+  [[nodiscard]] bool empty() const { return small_ == nullptr && shared_ == nullptr; }
+  void let_go() {
+    small_.reset();
+    shared_.reset();
+  }
 
  private:
-  struct Kept;
+  struct Small;
   struct Delete {
-    void operator()(Kept* kept) const;
+    void operator()(Small* small) const;
   };
-  std::unique_ptr<Kept, Delete> kept_;
+  // One of them, where not empty. They stand apart so that one that is let go is not looked at: its
+  // bytes were last seen when the request came.
+  std::unique_ptr<Small, Delete> small_;
+  std::unique_ptr<std::pair<Header, Payload>> shared_;
 };
 
 }  // namespace muster::broker

@@ -1,6 +1,7 @@
 #include "broker/shell/broker.hpp"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 #include <variant>
 
@@ -11,16 +12,19 @@
 namespace muster::broker {
 namespace {
 
+using transport::Incoming;
 using transport::Sent;
 
 // How much one turn reads of each socket: some milliseconds of work, after which deadlines and the
 // other socket get their turn. What a message costs to read goes by its header.
-constexpr int messages_a_turn = 1000;
+constexpr std::size_t messages_a_turn = 1000;
 constexpr std::size_t header_bytes_a_turn = 1024 * 1024;
+// A message with more is handled before the next one is taken from libzmq.
+constexpr std::size_t large_payload_bytes = 64 * 1024;
 // What is to be sent is sent in batches: libzmq's I/O thread wakes for the first message and finds
 // the rest ready, so that a system call carries many. One by one it sends them one by one, which
 // costs more than all else that a broker does.
-constexpr std::size_t actions_a_batch = 128;
+constexpr std::size_t actions_a_batch = 256;
 
 // Of turns that find something to do, one in so many looks for signals too.
 constexpr int turns_unpolled_max = 16;
@@ -167,59 +171,86 @@ void Broker::wait() {
   poller_.wait_unread(now_, sleeps ? wake_at() : now_);
 }
 
-bool Broker::read_backend() {
+// Bytes that another thread has written are long in coming: they are asked for here, and looked at
+// some messages later.
+template <class LookAhead, class Handle>
+bool Broker::read(transport::RouterSocket& socket, LookAhead look_ahead, Handle handle) {
   std::size_t bytes = 0;
-  for (int i = 0; i < messages_a_turn && bytes < header_bytes_a_turn; ++i) {
-    if (!backend_.receive(incoming_)) return true;
-    bytes += incoming_.header.size();
-    if (incoming_.foreign_identity) {
-      notes_.foreign_peer(true, now_);
-      step(ForeignPeer{.on_backend = true});
-      continue;
+  for (std::size_t read = 0; read < messages_a_turn && bytes < header_bytes_a_turn;) {
+    std::size_t count = 0;
+    bool empty = false;
+    for (bool small = true; small && count < incoming_.size(); ++count) {
+      Incoming& one = incoming_[count];
+      empty = !socket.receive(one);
+      if (empty) break;
+      one.header.prefetch();
+      small = one.payload.bytes() <= large_payload_bytes;
     }
-    const WorkerConnection from{incoming_.peer};
-    Event event{std::in_place_type<WorkerSaid>};
-    auto& said = std::get<WorkerSaid>(event);
-    if (auto fault =
-            worker_decoder_.from_worker_into(said.message, said.header.id, incoming_.header,
-                                             incoming_.payload, incoming_.dropped_frames)) {
-      step(WorkerFault{from, std::move(*fault)});
-      continue;
+    const auto taken = std::span{incoming_}.first(count);
+    for (const Incoming& one : taken)
+      look_ahead(one);
+    for (Incoming& one : taken) {
+      bytes += one.header.size() + handle(one);
+      one.header = {};
+      one.payload = {};
     }
-    said.from = from;
-    said.header.frame = std::move(incoming_.header);
-    said.payload = std::move(incoming_.payload);
-    step(std::move(event));
+    if (empty) return true;
+    read += count;
   }
   return false;
 }
 
+bool Broker::read_backend() {
+  const auto look_ahead = [this](const Incoming& incoming) {
+    if (const auto id = id_of(incoming.header)) controller_->foresee(BrokerId{id->value});
+  };
+  return read(backend_, look_ahead, [this](Incoming& incoming) -> std::size_t {
+    if (incoming.foreign_identity) {
+      notes_.foreign_peer(true, now_);
+      step(ForeignPeer{.on_backend = true});
+      return 0;
+    }
+    const WorkerConnection from{incoming.peer};
+    Event event{std::in_place_type<WorkerSaid>};
+    auto& said = std::get<WorkerSaid>(event);
+    if (auto fault = worker_decoder_.from_worker_into(said.message, said.header.id, incoming.header,
+                                                      incoming.payload, incoming.dropped_frames)) {
+      step(WorkerFault{from, std::move(*fault)});
+      return 0;
+    }
+    said.from = from;
+    said.header.frame = std::move(incoming.header);
+    said.payload = std::move(incoming.payload);
+    step(std::move(event));
+    return 0;
+  });
+}
+
 bool Broker::read_frontend() {
-  std::size_t bytes = 0;
-  for (int i = 0; i < messages_a_turn && bytes < header_bytes_a_turn; ++i) {
-    if (!frontend_.receive(incoming_)) return true;
-    bytes += incoming_.header.size();
-    if (incoming_.foreign_identity) {
+  const auto look_ahead = [](const Incoming& incoming) {
+    if (!incoming.payload.empty()) incoming.payload.frame(0).prefetch();
+  };
+  return read(frontend_, look_ahead, [this](Incoming& incoming) -> std::size_t {
+    if (incoming.foreign_identity) {
       notes_.foreign_peer(false, now_);
       step(ForeignPeer{.on_backend = false});
-      continue;
+      return 0;
     }
-    const ClientConnection from{incoming_.peer};
+    const ClientConnection from{incoming.peer};
     Event event{std::in_place_type<ClientSaid>};
     auto& said = std::get<ClientSaid>(event);
-    if (auto fault =
-            client_decoder_.from_client_into(said.message, said.header.id, incoming_.header,
-                                             incoming_.payload, incoming_.dropped_frames)) {
+    if (auto fault = client_decoder_.from_client_into(said.message, said.header.id, incoming.header,
+                                                      incoming.payload, incoming.dropped_frames)) {
       step(ClientFault{from, std::move(*fault)});
-      continue;
+      return 0;
     }
-    if (std::holds_alternative<Query>(said.message)) bytes += query_cost;
+    const std::size_t cost = std::holds_alternative<Query>(said.message) ? query_cost : 0;
     said.from = from;
-    said.header.frame = std::move(incoming_.header);
-    said.payload = std::move(incoming_.payload);
+    said.header.frame = std::move(incoming.header);
+    said.payload = std::move(incoming.payload);
     step(std::move(event));
-  }
-  return false;
+    return cost;
+  });
 }
 
 void Broker::flush_outbox() {

@@ -13,6 +13,7 @@
 //   if (auto opened = broker.open(); !opened) ...  // says which endpoint, and why not
 //   broker.run(&signals);
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -65,6 +66,11 @@ class Broker {
                                  const std::vector<std::string>& endpoints,
                                  std::vector<std::string>& bound);
   void turn();
+  // What one turn reads of a socket; whether that was all. `handle` takes each message, and returns
+  // what that has cost beside its header's bytes, in bytes; `look_ahead` may look at it a few
+  // messages before.
+  template <class LookAhead, class Handle>
+  [[nodiscard]] bool read(transport::RouterSocket& socket, LookAhead look_ahead, Handle handle);
   [[nodiscard]] bool read_backend();
   [[nodiscard]] bool read_frontend();
   void flush_outbox();
@@ -112,7 +118,7 @@ class Broker {
   bool spoke_ = false;         // something was sent in this turn, or somebody found gone by trying
   bool all_quiet_ = false;     // the last turn has found both sockets empty, and has not spoken
   Time busy_until_;            // looks for news instead of waiting for them
-  transport::Incoming incoming_;
+  std::array<transport::Incoming, 16> incoming_;  // taken from a socket together
   std::vector<Action> actions_;
   std::vector<Event> failures_;  // of sends: what the Controller is to be told after this step
   // Who was found gone in this turn: told to the Controller once, and sent nothing more.

@@ -1,10 +1,13 @@
 // The decoder, fed with anything, in each direction and under limits of its own: it ends, it does
 // not read beyond its input (the address sanitizer sees to that), and what it takes is written and
 // read again to the same. Where it names the span of an id, patching that changes the id and
-// nothing else.
+// nothing else. And its tape is what msgpack-c makes of it.
+
+#include <algorithm>
 
 #include "protocol/check.hpp"
 #include "protocol/codec.hpp"
+#include "protocol/codec_tape.hpp"
 #include "tests/fuzz/fuzz_input.hpp"
 
 namespace muster::test {
@@ -40,6 +43,16 @@ void check_taken(Decoder& decoder, const Frame& header, const Decoded<Message>& 
   CHECK(back.text() == same.text(), "patching an id has changed something else");
 }
 
+void check_tape(std::string_view header) {
+  codec::Tape usual;
+  codec::Tape by_library;
+  const auto outcome = usual.parse(header);
+  CHECK(outcome == by_library.parse_by_library(header), "msgpack-c takes a header otherwise");
+  CHECK(outcome != codec::Tape::Outcome::ok ||
+            std::ranges::equal(usual.tokens(), by_library.tokens()),
+        "msgpack-c reads other items in a header");
+}
+
 void run(const std::uint8_t* data, std::size_t size) {
   FuzzInput input{data, size};
   const std::uint8_t how = input.byte();
@@ -51,6 +64,7 @@ void run(const std::uint8_t* data, std::size_t size) {
   for (int frames = (how >> 3) & 3; frames > 0; --frames)
     payload.add(Frame{input.piece()});
   const Frame header{input.rest()};
+  check_tape(header.text());
   const auto check = [&](auto decode) {
     const auto decoded = (decoder.*decode)(header, payload, 0);
     if (decoded) return check_taken(decoder, header, decoded.value(), decode);

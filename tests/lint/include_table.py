@@ -20,6 +20,7 @@ LIBRARIES = {
     "libzmq": ("zmq.h",),
     "msgpack": ("msgpack.hpp", "msgpack/**", "msgpack.h"),
     "toml++": ("toml++/**",),
+    "Boost.Endian": ("boost/endian/**",),
     "Boost.Intrusive": ("boost/intrusive/**",),
     "Boost.Log": ("boost/**",),
     "CLI11": ("CLI/**",),

@@ -8,6 +8,7 @@ build_packages=(
   g++ cmake ninja-build pkg-config ccache mold
   libzmq3-dev cppzmq-dev libmsgpack-cxx-dev libtomlplusplus-dev libcli11-dev nlohmann-json3-dev
   libboost-log-dev libboost-thread-dev libboost-filesystem-dev libcurl4-openssl-dev libgtest-dev
+  libmimalloc-dev
 )
 test_packages=(
   clang-format help2man libbenchmark-dev openssl python3 python3-zmq python3-msgpack valgrind

@@ -1,0 +1,108 @@
+// What is read without msgpack-c is read as msgpack-c reads it, and what is not so read is left to
+// it.
+
+#include "protocol/codec_tape.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "protocol/codec.hpp"
+#include "protocol/prng.hpp"
+#include "tests/support/effort.hpp"
+#include "tests/unit/protocol/samples.hpp"
+#include "tests/unit/protocol/wire_bytes.hpp"
+
+namespace muster::codec {
+namespace {
+
+using namespace wire_bytes;  // NOLINT: the test is about bytes
+
+// Both readings of these bytes.
+class Both {
+ public:
+  void agree_on(std::string_view header) {
+    const Tape::Outcome outcome = usual_.parse(header);
+    ASSERT_EQ(outcome, library_.parse_by_library(header)) << shown(header);
+    if (outcome == Tape::Outcome::ok) {
+      ASSERT_TRUE(std::ranges::equal(usual_.tokens(), library_.tokens())) << shown(header);
+    }
+  }
+
+ private:
+  static std::string shown(std::string_view bytes) {
+    std::string text;
+    for (const char byte : bytes)
+      text += std::to_string(static_cast<unsigned char>(byte)) + ' ';
+    return text;
+  }
+
+  Tape usual_;
+  Tape library_;
+};
+
+std::vector<std::string> samples_of_each() {
+  std::vector<std::string> headers;
+  const auto add = [&](const auto& messages) {
+    for (const auto& message : messages)
+      headers.emplace_back(encode(message).text());
+  };
+  add(samples::from_client());
+  add(samples::from_worker());
+  add(samples::to_client());
+  add(samples::to_worker());
+  return headers;
+}
+
+TEST(CodecTape, EveryLeadByteIsReadAlike) {
+  Both both;
+  for (unsigned lead = 0; lead < 256; ++lead) {
+    for (std::size_t bytes = 0; bytes <= 40; ++bytes) {
+      for (const char filled : {'\x00', '\x01', '\x7f', '\xff'}) {
+        const std::string item = static_cast<char>(lead) + std::string(bytes, filled);
+        both.agree_on(item);
+        both.agree_on("\x91" + item);
+        both.agree_on("\x82\xa1k" + item);
+      }
+    }
+  }
+}
+
+TEST(CodecTape, EveryPrefixOfAMessageIsReadAlike) {
+  Both both;
+  for (const std::string& header : samples_of_each()) {
+    for (std::size_t size = 0; size <= header.size(); ++size)
+      both.agree_on(std::string_view{header}.substr(0, size));
+    both.agree_on(header + '\x00');
+  }
+}
+
+TEST(CodecTape, WhatIsNestedOrLongIsReadAlike) {
+  Both both;
+  for (std::size_t depth = 0; depth <= nesting_max + 2; ++depth)
+    both.agree_on(std::string(depth, '\x91') + '\xc0');
+  for (std::size_t empty = 0; empty <= 15; ++empty)
+    both.agree_on(std::string(1, static_cast<char>(0x90 + empty)) + std::string(empty, '\x90'));
+  for (const std::size_t size : {plain_header_bytes_max - 1, plain_header_bytes_max,
+                                 plain_header_bytes_max + 1, 4 * plain_header_bytes_max}) {
+    both.agree_on(hex("dc") + big_endian(size - 3, 2) + std::string(size - 3, '\x01'));
+    both.agree_on(hex("da") + big_endian(size - 3, 2) + std::string(size - 3, 'x'));
+  }
+}
+
+TEST(CodecTape, WhatIsChangedAtRandomIsReadAlike) {
+  Both both;
+  Prng chance{20261129};
+  const std::vector<std::string> headers = samples_of_each();
+  for (int i = 0; i < muster::test::effort(200'000, 20'000); ++i) {
+    std::string header = headers[chance.below(headers.size())];
+    for (std::uint64_t changes = 1 + chance.below(3); changes > 0; --changes)
+      header[chance.below(header.size())] = static_cast<char>(chance.below(256));
+    both.agree_on(header);
+  }
+}
+
+}  // namespace
+}  // namespace muster::codec
