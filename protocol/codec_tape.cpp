@@ -95,15 +95,16 @@ void Tape::add(Token token) {
 }
 
 Tape::Outcome Tape::parse(std::string_view header) {
-  header_ = header;
-  return parse_plain() ? Outcome::ok : parse_by_library(header);
+  if (room_.size() > tape_kept_tokens_max) std::vector<Token>(plain_header_bytes_max).swap(room_);
+  return parse_plain(header) ? Outcome::ok : parse_by_library(header);
 }
 
 // Small containers and short strings, numbers from 0 in their own forms, nil and booleans. False
 // where anything else stands in the header, or it is not one whole item: msgpack-c tells then what
 // it is. So few containers can't be nested too deep, however they lie in each other.
-bool Tape::parse_plain() {
-  if (header_.size() > plain_header_bytes_max) return false;
+bool Tape::parse_plain(std::string_view header) {
+  if (header.size() > plain_header_bytes_max) return false;
+  header_ = header;
   const auto* const begin = reinterpret_cast<const unsigned char*>(header_.data());
   const auto* const end = begin + header_.size();
   const auto* at = begin;
@@ -157,7 +158,6 @@ bool Tape::parse_plain() {
 }
 
 Tape::Outcome Tape::parse_by_library(std::string_view header) {
-  if (room_.size() > tape_kept_tokens_max) std::vector<Token>(plain_header_bytes_max).swap(room_);
   header_ = header;
   size_ = 0;
   parser_->begin();

@@ -10,7 +10,7 @@
 // headers are short and made of few forms; these are read without it, which takes a quarter of the
 // time, and whatever else stands in a header is left to it.
 //
-// A tape costs 16 bytes for each byte of header at the most, whatever the header claims.
+// A tape costs 32 bytes for each byte of header at the most, or 16 KiB, whatever the header claims.
 
 #include <cstdint>
 #include <memory>
@@ -60,9 +60,12 @@ class Tape {
 
   // Takes the place of what was on the tape. `header` must live as long as the tape is read.
   [[nodiscard]] Outcome parse(std::string_view header);
-  // The same by msgpack-c alone, for tests.
+  // The same by msgpack-c, to which parse() leaves what it does not read; public for tests.
   [[nodiscard]] Outcome parse_by_library(std::string_view header);
+  [[nodiscard]] bool parse_plain(std::string_view header);
 
+  // Tokens that there is room for without another allocation.
+  [[nodiscard]] std::size_t room() const { return room_.size(); }
   [[nodiscard]] std::span<const Token> tokens() const { return {room_.data(), size_}; }
   // REQUIRES: a token of this tape, of kind string or binary.
   [[nodiscard]] std::string_view text(const Token& token) const {
@@ -72,7 +75,6 @@ class Tape {
  private:
   struct Parser;
 
-  [[nodiscard]] bool parse_plain();
   void add(Token token);
 
   std::string_view header_;

@@ -77,6 +77,7 @@ class Frame {
     constexpr std::size_t bytes_max = 512;
     for (std::size_t at = 0; at < size_ && at < bytes_max; at += line)
       __builtin_prefetch(data_ + at);
+    if (size_ > 0 && size_ <= bytes_max) __builtin_prefetch(data_ + size_ - 1);
   }
 
   // Whether other handles see these bytes too; then they must not be written to.

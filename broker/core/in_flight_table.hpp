@@ -68,7 +68,7 @@ class InFlightTable {
  public:
   // What a waiting request costs beside its bytes; counted with them, so that empty ones are
   // bounded.
-  static constexpr std::uint64_t overhead_bytes = 512;
+  static constexpr std::uint64_t overhead_bytes = 704;
 
   InFlightTable();
   ~InFlightTable();

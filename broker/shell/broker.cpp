@@ -20,7 +20,7 @@ using transport::Sent;
 constexpr std::size_t messages_a_turn = 1000;
 constexpr std::size_t header_bytes_a_turn = 1024 * 1024;
 // A message with more is handled before the next one is taken from libzmq.
-constexpr std::size_t large_payload_bytes = 64 * 1024;
+constexpr std::size_t large_message_bytes = 64 * 1024;
 // What is to be sent is sent in batches: libzmq's I/O thread wakes for the first message and finds
 // the rest ready, so that a system call carries many. One by one it sends them one by one, which
 // costs more than all else that a broker does.
@@ -184,13 +184,14 @@ bool Broker::read(transport::RouterSocket& socket, LookAhead look_ahead, Handle 
       empty = !socket.receive(one);
       if (empty) break;
       one.header.prefetch();
-      small = one.payload.bytes() <= large_payload_bytes;
+      small = one.header.size() + one.payload.bytes() <= large_message_bytes;
     }
     const auto taken = std::span{incoming_}.first(count);
     for (const Incoming& one : taken)
       look_ahead(one);
     for (Incoming& one : taken) {
-      bytes += one.header.size() + handle(one);
+      bytes += one.header.size();
+      bytes += handle(one);
       one.header = {};
       one.payload = {};
     }

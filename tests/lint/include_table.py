@@ -25,6 +25,7 @@ LIBRARIES = {
     "Boost.Log": ("boost/**",),
     "CLI11": ("CLI/**",),
     "libcurl": ("curl/**",),
+    "libnats": ("nats/**",),
     "nlohmann-json": ("nlohmann/**",),
     "Google Benchmark": ("benchmark/**",),
     "GoogleTest": ("gtest/**", "gmock/**"),

@@ -25,6 +25,8 @@ constexpr std::size_t crew_max = 1024;
 constexpr std::size_t trace_lines_shown = 40;
 // Of CPU time: a world takes some milliseconds; one that takes so long does not end.
 constexpr time_t seed_seconds_max = 60;
+// ... and of the wall's, for one that waits for what never comes.
+constexpr unsigned seed_wall_seconds_max = 1800;
 constexpr auto progress_interval = std::chrono::seconds{10};
 
 using Clock = std::chrono::steady_clock;
@@ -43,6 +45,7 @@ struct Shared {
 void limit_seed() {
   const itimerval limit{.it_interval = {}, .it_value = {.tv_sec = seed_seconds_max, .tv_usec = 0}};
   setitimer(ITIMER_PROF, &limit, nullptr);
+  alarm(seed_wall_seconds_max);
 }
 
 Shared& share() {

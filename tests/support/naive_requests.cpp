@@ -98,7 +98,7 @@ void NaiveController::asks(const ClientSaid& event, const muster::Request& asked
   request.said = asked;
   request.header = behind_id(event.header);
   request.payload = event.payload.joined();
-  constexpr std::uint64_t overhead_bytes = 512;  // so that empty ones are bounded, too
+  constexpr std::uint64_t overhead_bytes = 704;  // so that empty ones are bounded, too
   request.held_bytes = event.header.frame.size() + event.payload.bytes() + overhead_bytes;
   request.received = now_;
   const RequestOptions& options = asked.options;
@@ -141,7 +141,7 @@ std::vector<std::string> NaiveController::grounds_against(const ClientSaid& even
       requests_, [&](const Request& r) { return !r.answered && r.client == event.from; }));
   if (has >= options_.outstanding_per_client_max)
     ground(ErrorCode::rate_limited, reason::outstanding, true, true);
-  constexpr std::uint64_t overhead_bytes = 512;
+  constexpr std::uint64_t overhead_bytes = 704;
   if (held_bytes() + event.header.frame.size() + event.payload.bytes() + overhead_bytes >
       options_.held_bytes_max)
     ground(ErrorCode::overloaded, reason::held_bytes, true, true);

@@ -38,8 +38,8 @@ constexpr const char* notes = R"(What is measured:
     muster  the muster-broker beside this program, with limits that refuse nothing
     proxy   zmq_proxy of libzmq between a ROUTER and a DEALER, for the same messages
     router  a bare loop between two ROUTERs that gives each message to the next worker in turn
-    nats    a NATS server, where nats-server is installed: request and reply, a queue group of
-            workers, the same bytes in NATS's own protocol
+    nats    a NATS server, where nats-server is installed, and was NATS's C client (libnats) when
+            this program was built: request and reply, a queue group of workers, the same bytes
   CPU/REQUEST is the target's CPU time (USER and SYSTEM), SWITCHES its context switches a request,
   OTHERS the share of the machine that neither the target nor this program has used: where it is
   not near 0, look at CPU/REQUEST and not at the throughput.

@@ -39,12 +39,12 @@ Driver::Driver(const BenchOptions& options, Target target, std::uint64_t number)
 }
 
 std::unique_ptr<Link> Driver::client_link(std::uint64_t number) {
-  if (script_.target == Target::nats) return NatsLink::of_client(number);
+  if (script_.target == Target::nats) return nats_client(number);
   return std::make_unique<Dealer>(context_, false);
 }
 
 std::unique_ptr<Link> Driver::worker_link() {
-  if (script_.target == Target::nats) return NatsLink::of_worker();
+  if (script_.target == Target::nats) return nats_worker();
   return std::make_unique<Dealer>(context_, script_.target != Target::muster);
 }
 

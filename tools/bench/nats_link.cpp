@@ -1,204 +1,237 @@
 #include "tools/bench/nats_link.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/socket.h>
+#include <nats/nats.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
-#include <charconv>
 #include <cstring>
-#include <optional>
+#include <mutex>
 #include <utility>
+#include <vector>
+
+#include "protocol/check.hpp"
 
 namespace muster::bench {
 
 namespace {
 
-constexpr std::string_view line_end = "\r\n";
-constexpr std::string_view workers_subject = "work";
+constexpr const char* workers_subject = "work";
+constexpr const char* workers_group = "workers";
 constexpr std::size_t length_bytes = 2;
-constexpr std::size_t read_at_once = std::size_t{64} * 1024;
-constexpr std::size_t write_at_once = std::size_t{64} * 1024;
-constexpr int write_patience_ms = 5000;
+constexpr std::int64_t flush_patience_ms = 5000;
 
-std::string_view text_of(const zmq::message_t& message) {
-  return {message.data<char>(), message.size()};
+template <auto destroy>
+struct Destroy {
+  template <class T>
+  void operator()(T* one) const {
+    destroy(one);
+  }
+};
+using Message = std::unique_ptr<natsMsg, Destroy<natsMsg_Destroy>>;
+
+// What has come and was not taken yet; written by the client's threads.
+class Inbox {
+ public:
+  Inbox() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    CHECK(fd_ >= 0, "no descriptor left for a connection");
+  }
+  ~Inbox() { ::close(fd_); }
+  Inbox(const Inbox&) = delete;
+  Inbox& operator=(const Inbox&) = delete;
+
+  [[nodiscard]] int fd() const { return fd_; }
+
+  void add(Message message) {
+    const std::lock_guard lock{mutex_};
+    if (came_.empty()) ring();
+    came_.push_back(std::move(message));
+  }
+  void close() {
+    const std::lock_guard lock{mutex_};
+    closed_ = true;
+    ring();
+  }
+
+  // All that is there, in order; whether the connection is closed.
+  [[nodiscard]] bool take(std::vector<Message>& into) {
+    std::uint64_t rings = 0;
+    (void)!::read(fd_, &rings, sizeof rings);
+    const std::lock_guard lock{mutex_};
+    came_.swap(into);
+    return closed_;
+  }
+
+ private:
+  void ring() const {
+    const std::uint64_t once = 1;
+    (void)!::write(fd_, &once, sizeof once);
+  }
+
+  const int fd_;
+  std::mutex mutex_;
+  std::vector<Message> came_;
+  bool closed_ = false;
+};
+
+// The client's threads may come back to an inbox after its link is gone: each has a share in it.
+using Share = std::shared_ptr<Inbox>;
+
+void on_message(natsConnection*, natsSubscription*, natsMsg* message, void* share) {
+  (*static_cast<Share*>(share))->add(Message{message});
+}
+void on_closed(natsConnection*, void* share) {
+  (*static_cast<Share*>(share))->close();
+  delete static_cast<Share*>(share);
+}
+void on_complete(void* share) {
+  delete static_cast<Share*>(share);
 }
 
-std::string_view last_word(std::string_view& line) {
-  const std::size_t space = line.rfind(' ');
-  const std::string_view word = line.substr(space + 1);
-  line = space == std::string_view::npos ? std::string_view{} : line.substr(0, space);
-  return word;
-}
+class NatsLink : public Link {
+ public:
+  // `inbox_subject`: a client's; empty: a worker.
+  explicit NatsLink(std::string inbox_subject) : subject_(std::move(inbox_subject)) {}
+  ~NatsLink() override {
+    subscription_.reset();
+    if (connection_ != nullptr) natsConnection_Close(connection_.get());
+  }
 
-std::optional<std::size_t> number_in(std::string_view word) {
-  std::size_t number = 0;
-  const auto parsed = std::from_chars(word.data(), word.data() + word.size(), number);
-  if (parsed.ec != std::errc{} || parsed.ptr != word.data() + word.size()) return std::nullopt;
-  return number;
-}
+  [[nodiscard]] Outcome connect(const std::string& endpoint) override;
+  [[nodiscard]] int fd() const override { return inbox_->fd(); }
+  [[nodiscard]] bool receive(Received& into) override;
+  [[nodiscard]] bool send(zmq::message_t& header, const zmq::message_t* body) override {
+    return publish(workers_subject, subject_.c_str(), header, body);
+  }
+  [[nodiscard]] bool answer(std::string_view to, zmq::message_t& header,
+                            const zmq::message_t* body) override {
+    return publish(std::string{to}.c_str(), nullptr, header, body);
+  }
+  [[nodiscard]] std::string last_words() const override { return last_words_; }
 
-}  // namespace
+ private:
+  [[nodiscard]] natsStatus subscribe();
+  [[nodiscard]] bool publish(const char* to, const char* answer_to, const zmq::message_t& header,
+                             const zmq::message_t* body);
+  void lose(std::string_view why);
 
-std::unique_ptr<NatsLink> NatsLink::of_client(std::uint64_t number) {
-  const std::string inbox = "client." + std::to_string(number);
-  return std::unique_ptr<NatsLink>{
-      new NatsLink(inbox + " 1", std::string{workers_subject} + " " + inbox + " ")};
-}
-
-std::unique_ptr<NatsLink> NatsLink::of_worker() {
-  return std::unique_ptr<NatsLink>{new NatsLink(std::string{workers_subject} + " workers 1", "")};
-}
-
-NatsLink::NatsLink(std::string subscription, std::string ask)
-    : subscription_(std::move(subscription)), ask_(std::move(ask)) {}
-
-NatsLink::~NatsLink() {
-  if (socket_ >= 0) ::close(socket_);
-}
+  const std::string subject_;
+  Share inbox_ = std::make_shared<Inbox>();
+  std::unique_ptr<natsConnection, Destroy<natsConnection_Destroy>> connection_;
+  std::unique_ptr<natsSubscription, Destroy<natsSubscription_Destroy>> subscription_;
+  std::string last_words_;
+  std::vector<Message> taken_;  // from `next_` on not given yet
+  std::size_t next_ = 0;
+  std::string out_;
+};
 
 Outcome NatsLink::connect(const std::string& endpoint) {
-  const std::string_view port = std::string_view{endpoint}.substr(endpoint.rfind(':') + 1);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(number_in(port).value_or(0)));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (socket_ < 0 ||
-      ::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return failure("cannot connect to " + endpoint + ": " + std::strerror(errno));
+  const auto refuse = [&](natsStatus status) {
+    return failure("cannot connect to " + endpoint + ": " + natsStatus_GetText(status));
+  };
+  natsOptions* made = nullptr;
+  if (const natsStatus status = natsOptions_Create(&made); status != NATS_OK) return refuse(status);
+  const std::unique_ptr<natsOptions, Destroy<natsOptions_Destroy>> options{made};
+  const std::string url = "nats" + endpoint.substr(endpoint.find(':'));
+  natsOptions_SetURL(made, url.c_str());
+  natsOptions_SetAllowReconnect(made, false);
+  auto* const share = new Share{inbox_};
+  natsOptions_SetClosedCB(made, on_closed, share);
+  natsConnection* connection = nullptr;
+  if (const natsStatus status = natsConnection_Connect(&connection, made); status != NATS_OK) {
+    delete share;
+    return refuse(status);
   }
-  const int on = 1;
-  ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  // Its PONG says that the subscription stands.
-  out_ += R"(CONNECT {"verbose":false,"pedantic":false,"echo":false})";
-  out_.append(line_end).append("SUB ").append(subscription_).append(line_end).append("PING\r\n");
-  flush();
+  connection_.reset(connection);
+  if (const natsStatus status = subscribe(); status != NATS_OK) return refuse(status);
+  inbox_->add(nullptr);  // the subscription stands
   return Done{};
 }
 
-// ---- what comes --------------------------------------------------------------------------------
+natsStatus NatsLink::subscribe() {
+  natsConnection* const connection = connection_.get();
+  auto* const share = new Share{inbox_};
+  natsSubscription* made = nullptr;
+  const natsStatus status =
+      subject_.empty()
+          ? natsConnection_QueueSubscribe(&made, connection, workers_subject, workers_group,
+                                          on_message, share)
+          : natsConnection_Subscribe(&made, connection, subject_.c_str(), on_message, share);
+  if (status != NATS_OK) {
+    delete share;
+    return status;
+  }
+  subscription_.reset(made);
+  natsSubscription_SetPendingLimits(made, -1, -1);
+  natsSubscription_SetOnCompleteCB(made, on_complete, share);
+  return natsConnection_FlushTimeout(connection, flush_patience_ms);
+}
 
 bool NatsLink::receive(Received& into) {
-  while (true) {
-    switch (take(into)) {
-      case Took::message:
-        return true;
-      case Took::other:
-        continue;
-      case Took::nothing:
-        if (!read_more()) return false;
+  if (next_ == taken_.size()) {
+    taken_.clear();
+    next_ = 0;
+    if (inbox_->take(taken_) && taken_.empty()) {
+      const char* why = nullptr;
+      natsConnection_GetLastError(connection_.get(), &why);
+      lose(why != nullptr && *why != '\0' ? why : "it was closed");
     }
+    if (taken_.empty()) return false;
   }
-}
-
-NatsLink::Took NatsLink::take(Received& into) {
-  const std::string_view unread = std::string_view{in_}.substr(taken_);
-  const std::size_t end = unread.find(line_end);
-  if (end == std::string_view::npos) return Took::nothing;
-  const std::string_view line = unread.substr(0, end);
-  const std::size_t behind = taken_ + end + line_end.size();
-  if (line.starts_with("MSG ")) return take_message(line, behind, into);
-  taken_ = behind;
-  if (line == "PING") out_ += "PONG\r\n";
-  if (line.starts_with("-ERR")) lose(std::string{line});
-  if (line != "PONG" || std::exchange(greeted_, true)) return Took::other;
+  const natsMsg* message = taken_[next_++].get();
   into = {};
-  return Took::message;
-}
-
-// MSG SUBJECT SUBSCRIPTION [ANSWER-TO] BYTES
-NatsLink::Took NatsLink::take_message(std::string_view line, std::size_t behind, Received& into) {
-  const auto size = number_in(last_word(line));
-  if (!size || *size < length_bytes) {
-    lose("a message that is none");
-    taken_ = in_.size();
-    return Took::nothing;
-  }
-  if (in_.size() < behind + *size + line_end.size()) return Took::nothing;
-  taken_ = behind + *size + line_end.size();
-  const auto* bytes = reinterpret_cast<const std::byte*>(in_.data() + behind);
-  const std::size_t header =
-      std::to_integer<std::size_t>(bytes[0]) << 8 | std::to_integer<std::size_t>(bytes[1]);
-  if (header > *size - length_bytes) {
+  if (message == nullptr) return true;
+  const auto* bytes = reinterpret_cast<const std::byte*>(natsMsg_GetData(message));
+  const auto size = static_cast<std::size_t>(natsMsg_GetDataLength(message));
+  const std::size_t header = size < length_bytes ? size
+                                                 : std::to_integer<std::size_t>(bytes[0]) << 8 |
+                                                       std::to_integer<std::size_t>(bytes[1]);
+  if (size < length_bytes || header > size - length_bytes) {
     lose("a payload that nobody has sent");
-    return Took::nothing;
+    return false;
   }
-  const std::size_t rest = *size - length_bytes - header;
-  into = {.from = last_word(line),
+  const char* const from = natsMsg_GetReply(message);
+  const std::size_t rest = size - length_bytes - header;
+  into = {.from = from != nullptr ? from : "",
           .header = {bytes + length_bytes, header},
           .frames = rest > 0 ? 1u : 0u,
           .bytes = rest,
           .body = {bytes + length_bytes + header, rest}};
-  return Took::message;
+  return true;
 }
 
-bool NatsLink::read_more() {
-  if (broken_) return false;
-  in_.erase(0, std::exchange(taken_, 0));
-  const std::size_t had = in_.size();
-  in_.resize(had + read_at_once);
-  ssize_t got = 0;
-  do {
-    got = ::recv(socket_, in_.data() + had, read_at_once, MSG_DONTWAIT);
-  } while (got < 0 && errno == EINTR);
-  in_.resize(had + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-  if (got > 0) return true;
-  if (got == 0) lose("it was closed");
-  if (got < 0 && errno != EAGAIN) lose(std::strerror(errno));
-  return false;
-}
-
-// ---- what goes ---------------------------------------------------------------------------------
-
-bool NatsLink::send(zmq::message_t& header, const zmq::message_t* body) {
-  return publish(ask_, header, body);
-}
-
-bool NatsLink::answer(std::string_view to, zmq::message_t& header, const zmq::message_t* body) {
-  return publish(std::string{to} + " ", header, body);
-}
-
-bool NatsLink::publish(std::string_view to, const zmq::message_t& header,
+bool NatsLink::publish(const char* to, const char* answer_to, const zmq::message_t& header,
                        const zmq::message_t* body) {
-  if (broken_) return false;
-  const std::size_t body_size = body != nullptr ? body->size() : 0;
-  const std::size_t size = length_bytes + header.size() + body_size;
-  out_.append("PUB ").append(to).append(std::to_string(size)).append(line_end);
+  out_.clear();
   out_ += static_cast<char>(header.size() >> 8);
   out_ += static_cast<char>(header.size() & 0xff);
-  out_ += text_of(header);
-  if (body != nullptr) out_ += text_of(*body);
-  out_ += line_end;
-  if (out_.size() >= write_at_once) flush();
-  return !broken_;
+  out_.append(header.data<char>(), header.size());
+  if (body != nullptr) out_.append(body->data<char>(), body->size());
+  const int size = static_cast<int>(out_.size());
+  natsConnection* const connection = connection_.get();
+  const natsStatus status =
+      answer_to != nullptr
+          ? natsConnection_PublishRequest(connection, to, answer_to, out_.data(), size)
+          : natsConnection_Publish(connection, to, out_.data(), size);
+  if (status != NATS_OK) lose(natsStatus_GetText(status));
+  return status == NATS_OK;
 }
 
-// Waits where the server is slow to read, which it does whatever its clients do.
-void NatsLink::flush() {
-  std::string_view rest = out_;
-  while (!rest.empty() && !broken_) {
-    const ssize_t sent = ::send(socket_, rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent > 0) {
-      rest.remove_prefix(static_cast<std::size_t>(sent));
-    } else if (errno == EAGAIN) {
-      pollfd writable{.fd = socket_, .events = POLLOUT, .revents = 0};
-      if (::poll(&writable, 1, write_patience_ms) == 0) lose("the server does not read");
-    } else if (errno != EINTR) {
-      lose(std::strerror(errno));
-    }
-  }
-  out_.clear();
+void NatsLink::lose(std::string_view why) {
+  if (last_words_.empty()) last_words_.append(": ").append(why);
 }
 
-void NatsLink::lose(std::string why) {
-  if (std::exchange(broken_, true)) return;
-  last_words_ = ": " + std::move(why);
+}  // namespace
+
+bool has_nats() {
+  return true;
+}
+
+std::unique_ptr<Link> nats_client(std::uint64_t number) {
+  return std::make_unique<NatsLink>("client." + std::to_string(number));
+}
+
+std::unique_ptr<Link> nats_worker() {
+  return std::make_unique<NatsLink>("");
 }
 
 }  // namespace muster::bench

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "protocol/transport/clock.hpp"
+#include "tools/bench/nats_link.hpp"
 
 namespace muster::bench {
 
@@ -48,6 +49,7 @@ std::vector<std::string> command_of(Target target, const BenchOptions& options) 
 }  // namespace
 
 std::optional<std::string> nats_program() {
+  if (!has_nats()) return std::nullopt;
   const char* path = std::getenv("PATH");
   std::string folders = std::string{path != nullptr ? path : ""} + ":/usr/sbin";
   std::istringstream each{folders};

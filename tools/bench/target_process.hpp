@@ -14,7 +14,7 @@
 
 namespace muster::bench {
 
-// The path of the NATS server; nothing where none is installed.
+// The path of the NATS server; nothing where none is installed, or this program can't speak to it.
 [[nodiscard]] std::optional<std::string> nats_program();
 
 // What a target's log says of where it listens; nothing where it has not said so yet.

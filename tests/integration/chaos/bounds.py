@@ -12,6 +12,7 @@ import dataclasses
 from strikes import NS
 
 AT_ONCE_S = 1     # at most, until it is said that there is no worker
+GONE_SAID = ("NO_WORKER", "WORKER_LOST")  # how: the latter of what was at one when it went
 AFTER_S = 5       # until agents are with a broker that is back, and clients with what they missed
 LOSSES = 3        # so often a request that had not begun has lost its worker: both retries used
 SEEN_MIN = 0.01   # of the requests: where fewer were asked of well brokers a run shows nothing
@@ -106,9 +107,12 @@ class WellTimes:
         return None
 
     def judge_gone(self, story, right):
-        self.gone[story["result"].split()[0]] += 1
+        name = story["result"].split()[0]
+        self.gone[name] += 1
         if right:
             return None
+        if name not in GONE_SAID:
+            return f"no worker of its model was there, and it was told {name}"
         wait = story["ended"] - story["sent"]
         self.longest_gone = max(self.longest_gone, wait)
         return ("no worker of its model was there, and it was not told at once"
@@ -116,6 +120,8 @@ class WellTimes:
 
     def faults(self, requests):
         """(a sentence, a story or None) for each bound that does not hold."""
+        if not self.gone["NO_WORKER"]:
+            yield "nothing was asked while all workers of a model were gone", None
         if self.asked <= SEEN_MIN * requests:
             yield f"only {self.asked} of {requests} requests were asked of a well broker", None
         for bound, count in self.errors.items():

@@ -144,7 +144,7 @@ def run(fleet, options):
     strikes = draw_strikes(options.seed, [p.name for p in fleet.places], options.seconds, minutes,
                            models=fleet.models)
     say(f"{len(strikes)} strikes; {options.rate:.0f} requests a second")
-    storm = Storm(fleet.places, strikes)
+    storm = Storm(fleet.places, strikes, minutes)
     pause = threading.Event()
     while now() < storm.began + int(options.seconds * NS):
         storm.turn()
@@ -173,6 +173,9 @@ def report(fleet, storm, verdict, options):
         for program in place.fell:
             verdict.wrong(f"{program.name} has ended by itself, with {program.process.returncode}:"
                           f"\n{program.tail(5)}")
+    for strike in storm.passed_over:
+        if strike in storm.planned:
+            verdict.wrong(f"{strike.place} was not well when it was to be {strike.how} by plan")
     for place in fleet.clients:
         verdict.read(place)
     verdict.sum_up()

@@ -155,7 +155,8 @@ class ClientPlace(Place):
 
 
 class Storm:
-    def __init__(self, places, strikes):
+    def __init__(self, places, strikes, planned=()):
+        self.planned = planned  # those among them that may not be passed over
         self.places = {place.name: place for place in places}
         self.coming = collections.deque(strikes)
         self.began = now()

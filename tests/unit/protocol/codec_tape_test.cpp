@@ -79,17 +79,60 @@ TEST(CodecTape, EveryPrefixOfAMessageIsReadAlike) {
   }
 }
 
+// A header of so many bytes: an array of strings.
+std::string header_of(std::size_t bytes) {
+  std::string header(1, '\x9f');
+  for (int i = 0; i < 14; ++i)
+    header += str("abc");
+  return header + hex("da") + big_endian(bytes - header.size() - 3, 2) +
+         std::string(bytes - header.size() - 3, 'x');
+}
+// The same without the one long string's form, which is none of the usual ones.
+std::string usual_header_of(std::size_t bytes) {
+  std::string header(1, '\x9f');
+  for (std::size_t left = 15; left > 0; --left) {
+    const std::size_t piece = (bytes - header.size()) / left - 2;
+    header += '\xd9' + std::string(1, static_cast<char>(piece)) + std::string(piece, 'x');
+  }
+  return header;
+}
+
 TEST(CodecTape, WhatIsNestedOrLongIsReadAlike) {
   Both both;
   for (std::size_t depth = 0; depth <= nesting_max + 2; ++depth)
     both.agree_on(std::string(depth, '\x91') + '\xc0');
-  for (std::size_t empty = 0; empty <= 15; ++empty)
-    both.agree_on(std::string(1, static_cast<char>(0x90 + empty)) + std::string(empty, '\x90'));
-  for (const std::size_t size : {plain_header_bytes_max - 1, plain_header_bytes_max,
-                                 plain_header_bytes_max + 1, 4 * plain_header_bytes_max}) {
-    both.agree_on(hex("dc") + big_endian(size - 3, 2) + std::string(size - 3, '\x01'));
-    both.agree_on(hex("da") + big_endian(size - 3, 2) + std::string(size - 3, 'x'));
+  for (char empty = 0; empty <= 15; ++empty) {  // up to 18 containers, three deep at most
+    const std::string flat = static_cast<char>('\x90' + empty) + std::string(empty, '\x90');
+    both.agree_on(flat);
+    both.agree_on('\x92' + flat + "\x91\x90");
   }
+  for (std::size_t bytes = plain_header_bytes_max - 1; bytes <= plain_header_bytes_max + 1;
+       ++bytes) {
+    ASSERT_EQ(header_of(bytes).size(), bytes);
+    ASSERT_EQ(usual_header_of(bytes).size(), bytes);
+    both.agree_on(header_of(bytes));
+    both.agree_on(usual_header_of(bytes));
+  }
+}
+
+TEST(CodecTape, UsualHeadersAreReadByHandUpToTheirBound) {
+  Tape tape;
+  EXPECT_TRUE(tape.parse_plain(usual_header_of(plain_header_bytes_max)));
+  EXPECT_FALSE(tape.parse_plain(usual_header_of(plain_header_bytes_max + 1)));
+  EXPECT_FALSE(tape.parse_plain(header_of(500)));
+  EXPECT_FALSE(tape.parse_plain(std::string(nesting_max + 1, '\x91') + '\xc0'));
+  EXPECT_TRUE(tape.parse_plain(std::string(nesting_max, '\x91') + '\xc0'));
+}
+
+TEST(CodecTape, WhatALargeHeaderTookIsGivenBack) {
+  Tape tape;
+  const std::size_t room = tape.room();
+  const std::size_t items = 2 * tape_kept_tokens_max;
+  ASSERT_EQ(tape.parse(hex("dd") + big_endian(items, 4) + std::string(items, '\x01')),
+            Tape::Outcome::ok);
+  ASSERT_GT(tape.room(), items);
+  ASSERT_EQ(tape.parse("\x91\x01"), Tape::Outcome::ok);
+  EXPECT_EQ(tape.room(), room);
 }
 
 TEST(CodecTape, WhatIsChangedAtRandomIsReadAlike) {
