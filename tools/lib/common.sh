@@ -11,7 +11,8 @@ build_packages=(
   libmimalloc-dev
 )
 test_packages=(
-  clang-format help2man libbenchmark-dev libnats-dev openssl python3 python3-zmq python3-msgpack valgrind
+  clang-format help2man libbenchmark-dev libnats-dev openssl python3 python3-zmq python3-msgpack
+  valgrind
 )
 clang_packages=(clang clang-tidy libclang-rt-dev llvm)  # llvm: names in what a sanitizer tells
 
