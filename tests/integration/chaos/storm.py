@@ -9,8 +9,9 @@ in the end nothing is left.
     /usr/bin/python3 tests/integration/chaos/storm.py [--seconds 300] [--seed 1]
 
 MUSTER_BIN names the programs, build/dev/bin where it is not set. The planned outages are shorter in
-a run of less than 300 s; a short run or a slow machine may want a lower --floor. --help has the
-bounds of errors. --debug has broker and agents log a line for each request.
+a run of less than 300 s, but what follows them is not, so that a bound of errors may not hold; a
+short run or a slow machine may want a lower --floor. --help has the bounds. --debug has broker and
+agents log a line for each request.
 """
 
 import argparse
