@@ -7,8 +7,8 @@
 // many items do follow. So a reader may trust it, which it may not trust on the wire.
 //
 // msgpack-c's parser calls a visitor for each item, and says what is msgpack and what is not. Most
-// headers are short and made of few forms; these are read without it, which takes a quarter of the
-// time, and whatever else stands in a header is left to it.
+// headers are short and made of few forms; these are read without it, in a third of the
+// instructions, and whatever else stands in a header is left to it.
 //
 // A tape costs 32 bytes for each byte of header at the most, or 16 KiB, whatever the header claims.
 

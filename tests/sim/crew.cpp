@@ -40,8 +40,8 @@ struct Shared {
   std::array<std::atomic<std::uint64_t>, crew_max> seed;  // that each is at
 };
 
-// From now on this process may take so long, or is ended. What the machine does else, or that it
-// stands still, is not counted.
+// From now on this process may take so long, or is ended. What else the machine does meanwhile is
+// hardly counted: a seed that fails only where others work beside it tells nothing.
 void limit_seed() {
   const itimerval limit{.it_interval = {}, .it_value = {.tv_sec = seed_seconds_max, .tv_usec = 0}};
   setitimer(ITIMER_PROF, &limit, nullptr);

@@ -44,19 +44,6 @@ class AllWays {
   Decoder decoder_{WireLimits{}};
 };
 
-std::vector<std::string> all_sample_headers() {
-  std::vector<std::string> headers;
-  const auto add = [&](const auto& messages) {
-    for (const auto& message : messages)
-      headers.emplace_back(encode(message).text());
-  };
-  add(samples::from_client());
-  add(samples::from_worker());
-  add(samples::to_client());
-  add(samples::to_worker());
-  return headers;
-}
-
 TEST(CodecHostile, claimed_lengths_allocate_nothing) {
   const std::vector<std::string> claims = {
       hex("dd ff ff ff ff"),     // array of 2^32-1
@@ -183,7 +170,7 @@ TEST(CodecHostile, many_equal_keys_cost_little_time) {
 
 TEST(CodecHostile, a_message_cut_off_anywhere_is_a_fault) {
   AllWays decoders;
-  for (const auto& header : all_sample_headers()) {
+  for (const auto& header : samples::headers()) {
     EXPECT_GE(decoders.decode(Frame{header}), 1);
     for (std::size_t size = 0; size < header.size(); ++size)
       EXPECT_EQ(decoders.decode(Frame{std::string_view{header}.substr(0, size)}), 0) << size;
@@ -220,7 +207,7 @@ std::string mutated(std::string header, Prng& prng) {
 TEST(CodecHostile, mutated_messages) {
   Prng prng{20240607};
   AllWays decoders;
-  const auto headers = all_sample_headers();
+  const auto headers = samples::headers();
   int taken = 0;
   int refused = 0;
   const int rounds = test::effort(100000, 15000);

@@ -43,19 +43,6 @@ class Both {
   Tape library_;
 };
 
-std::vector<std::string> samples_of_each() {
-  std::vector<std::string> headers;
-  const auto add = [&](const auto& messages) {
-    for (const auto& message : messages)
-      headers.emplace_back(encode(message).text());
-  };
-  add(samples::from_client());
-  add(samples::from_worker());
-  add(samples::to_client());
-  add(samples::to_worker());
-  return headers;
-}
-
 TEST(CodecTape, EveryLeadByteIsReadAlike) {
   Both both;
   for (unsigned lead = 0; lead < 256; ++lead) {
@@ -72,7 +59,7 @@ TEST(CodecTape, EveryLeadByteIsReadAlike) {
 
 TEST(CodecTape, EveryPrefixOfAMessageIsReadAlike) {
   Both both;
-  for (const std::string& header : samples_of_each()) {
+  for (const std::string& header : samples::headers()) {
     for (std::size_t size = 0; size <= header.size(); ++size)
       both.agree_on(std::string_view{header}.substr(0, size));
     both.agree_on(header + '\x00');
@@ -138,7 +125,7 @@ TEST(CodecTape, WhatALargeHeaderTookIsGivenBack) {
 TEST(CodecTape, WhatIsChangedAtRandomIsReadAlike) {
   Both both;
   Prng chance{20261129};
-  const std::vector<std::string> headers = samples_of_each();
+  const std::vector<std::string> headers = samples::headers();
   for (int i = 0; i < muster::test::effort(200'000, 20'000); ++i) {
     std::string header = headers[chance.below(headers.size())];
     for (std::uint64_t changes = 1 + chance.below(3); changes > 0; --changes)

@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "protocol/codec.hpp"
+
 namespace muster::samples {
 namespace {
 
@@ -178,6 +180,19 @@ std::vector<ToWorker> to_worker() {
       Drain{true},
       Drain{false},
   };
+}
+
+std::vector<std::string> headers() {
+  std::vector<std::string> all;
+  const auto add = [&](const auto& messages) {
+    for (const auto& message : messages)
+      all.emplace_back(encode(message).text());
+  };
+  add(from_client());
+  add(from_worker());
+  add(to_client());
+  add(to_worker());
+  return all;
 }
 
 }  // namespace muster::samples
