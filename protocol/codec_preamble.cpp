@@ -34,74 +34,79 @@ constexpr auto types_by_number = [] {
   return by_number;
 }();
 
-// Walks over a header's first bytes. Each reading takes what it has read, or nothing.
+// Walks over a header's first bytes. Each reading says whether it has taken what is to be there.
+// (Numbers come out by reference: every message of a broker's is read here twice.)
 class Cursor {
  public:
-  explicit Cursor(std::string_view bytes) : bytes_(bytes) {}
-  [[nodiscard]] std::size_t at() const { return at_; }
+  explicit Cursor(std::string_view bytes)
+      : begin_(reinterpret_cast<const unsigned char*>(bytes.data())),
+        next_(begin_),
+        end_(begin_ + bytes.size()) {}
+  [[nodiscard]] std::size_t at() const { return static_cast<std::size_t>(next_ - begin_); }
 
-  std::optional<std::uint64_t> array_size() {
-    const auto lead = byte(at_);
-    if (!lead) return std::nullopt;
-    if ((*lead & 0xf0) == 0x90) {
-      ++at_;
-      return *lead & 0x0f;
+  bool array_size(std::uint64_t& size) {
+    if (next_ == end_) return false;
+    const unsigned lead = *next_;
+    if ((lead & 0xf0) == 0x90) {
+      ++next_;
+      size = lead & 0x0f;
+      return true;
     }
-    if (*lead == 0xdc) return big_endian(2);
-    if (*lead == 0xdd) return big_endian(4);
-    return std::nullopt;
+    if (lead == 0xdc) return big_endian(2, size);
+    return lead == 0xdd && big_endian(4, size);
   }
 
   // A number from 0 in any of msgpack's integer forms, the signed ones included. A negative one is
   // passed over: what stands behind it can still be read.
-  std::optional<std::uint64_t> uint() {
+  bool uint(std::uint64_t& number) {
     passed_negative_ = false;
-    const auto lead = byte(at_);
-    if (!lead) return std::nullopt;
-    if (*lead <= 0x7f) {
-      ++at_;
-      return *lead;
+    if (next_ == end_) return false;
+    const unsigned lead = *next_;
+    if (lead <= 0x7f) {
+      ++next_;
+      number = lead;
+      return true;
     }
-    if (*lead >= 0xcc && *lead <= 0xcf) return big_endian(std::size_t{1} << (*lead - 0xcc));
-    if (*lead >= 0xd0 && *lead <= 0xd3) {
-      const auto sign_bits = byte(at_ + 1);
-      const auto number = big_endian(std::size_t{1} << (*lead - 0xd0));
-      passed_negative_ = number && (*sign_bits & 0x80) != 0;
-      return passed_negative_ ? std::nullopt : number;
+    if (lead >= 0xcc && lead <= 0xcf) return big_endian(std::size_t{1} << (lead - 0xcc), number);
+    if (lead >= 0xd0 && lead <= 0xd3) {
+      const auto* const digits = next_ + 1;
+      if (!big_endian(std::size_t{1} << (lead - 0xd0), number)) return false;
+      passed_negative_ = (*digits & 0x80) != 0;
+      return !passed_negative_;
     }
-    if (*lead >= 0xe0) {
-      ++at_;
+    if (lead >= 0xe0) {
+      ++next_;
       passed_negative_ = true;
     }
-    return std::nullopt;
+    return false;
   }
   [[nodiscard]] bool passed_negative() const { return passed_negative_; }
 
  private:
-  [[nodiscard]] std::optional<std::uint8_t> byte(std::size_t i) const {
-    if (i >= bytes_.size()) return std::nullopt;
-    return static_cast<std::uint8_t>(bytes_[i]);
-  }
-
   // `width` bytes after the lead byte.
-  std::optional<std::uint64_t> big_endian(std::size_t width) {
-    if (bytes_.size() - at_ < 1 + width) return std::nullopt;
-    const auto* const digits = reinterpret_cast<const unsigned char*>(bytes_.data()) + at_ + 1;
-    at_ += 1 + width;
+  bool big_endian(std::size_t width, std::uint64_t& number) {
+    if (static_cast<std::size_t>(end_ - next_) < 1 + width) return false;
+    const auto* const digits = next_ + 1;
+    next_ = digits + width;
     switch (width) {
       case 1:
-        return *digits;
+        number = *digits;
+        break;
       case 2:
-        return boost::endian::load_big_u16(digits);
+        number = boost::endian::load_big_u16(digits);
+        break;
       case 4:
-        return boost::endian::load_big_u32(digits);
+        number = boost::endian::load_big_u32(digits);
+        break;
       default:
-        return boost::endian::load_big_u64(digits);
+        number = boost::endian::load_big_u64(digits);
     }
+    return true;
   }
 
-  std::string_view bytes_;
-  std::size_t at_ = 0;
+  const unsigned char* begin_;
+  const unsigned char* next_;
+  const unsigned char* end_;
   bool passed_negative_ = false;
 };
 
@@ -114,17 +119,22 @@ const TypeInfo* type_info(std::uint64_t type) {
 Preamble read_preamble(std::string_view header) {
   Preamble preamble;
   Cursor cursor{header};
-  const auto elements = cursor.array_size();
-  if (!elements || *elements < 2) return preamble;
-  preamble.version = cursor.uint();
-  if (!preamble.version && !cursor.passed_negative()) return preamble;
-  preamble.type = cursor.uint();
-  if (!preamble.type || *elements < 3) return preamble;
-  const TypeInfo* info = type_info(*preamble.type);
+  std::uint64_t elements = 0;
+  std::uint64_t number = 0;
+  if (!cursor.array_size(elements) || elements < 2) return preamble;
+  if (cursor.uint(number)) {
+    preamble.version = number;
+  } else if (!cursor.passed_negative()) {
+    return preamble;
+  }
+  if (!cursor.uint(number)) return preamble;
+  preamble.type = number;
+  if (elements < 3) return preamble;
+  const TypeInfo* info = type_info(number);
   if (info == nullptr || !info->has_id) return preamble;
   const std::size_t start = cursor.at();
-  if (const auto id = cursor.uint()) {
-    preamble.id = WireId{*id};
+  if (cursor.uint(number)) {
+    preamble.id = WireId{number};
     preamble.id_span = {static_cast<std::uint8_t>(start),
                         static_cast<std::uint8_t>(cursor.at() - start)};
   }

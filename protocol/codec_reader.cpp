@@ -124,7 +124,7 @@ void Reader::skip() {
 
 void Reader::next_element(std::string_view name, bool nil_allowed) {
   if (failed()) return;
-  path_size_ = 0;
+  path_.clear();
   push({name, 0});
   if (elements_left_ == 0) {
     fail(FaultReason::malformed, "is missing; it must be there.");
@@ -145,20 +145,19 @@ void Reader::element_or_nil(std::string_view name) {
 }
 
 void Reader::push(Step step) {
-  CHECK(path_size_ < path_max, "a message is nested deeper than a fault can tell");
-  path_[path_size_++] = step;
+  CHECK(path_.size() < path_max, "a message is nested deeper than a fault can tell");
+  path_.push_back(step);
 }
 
 void Reader::pop() {
-  --path_size_;
+  path_.pop_back();
 }
 
 // ---- faults ---------------------------------------------------------------------------------
 
 std::string Reader::path() const {
   std::string text;
-  for (std::size_t i = 0; i < path_size_; ++i) {
-    const Step& step = path_[i];
+  for (const Step& step : path_) {
     if (step.field.empty()) {
       text += '[' + std::to_string(step.item) + ']';
     } else {
@@ -188,7 +187,7 @@ void Reader::expected(std::string_view wanted) {
   what += "; it must be ";
   what += wanted;
   what += '.';
-  fail(path_size_ <= 1 ? FaultReason::malformed : FaultReason::field, what);
+  fail(path_.size() <= 1 ? FaultReason::malformed : FaultReason::field, what);
 }
 
 // ---- numbers --------------------------------------------------------------------------------

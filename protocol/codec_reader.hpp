@@ -11,6 +11,7 @@
 // mandatory fields, items of arrays) nil is a fault, told before the field's own reading is called.
 
 #include <array>
+#include <boost/container/static_vector.hpp>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -108,8 +109,7 @@ class Reader {
   const bool keep_all_;
   std::size_t at_ = 0;
   std::size_t elements_left_ = 0;
-  std::array<Step, path_max> path_{};
-  std::size_t path_size_ = 0;
+  boost::container::static_vector<Step, path_max> path_;
   std::optional<Fault> fault_;
 };
 

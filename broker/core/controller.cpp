@@ -62,6 +62,8 @@ class Controller::Impl {
                      refreshes_.next_deadline(), stop_at_});
   }
 
+  [[nodiscard]] std::size_t in_flight() const { return requests_.unanswered_count(); }
+
   [[nodiscard]] bool idle() const {
     return requests_.unanswered_count() == 0 && refreshes_.empty();
   }
@@ -338,6 +340,10 @@ void Controller::foresee(BrokerId attempt) const {
 
 Time Controller::next_deadline() const {
   return impl_->next_deadline();
+}
+
+std::size_t Controller::in_flight() const {
+  return impl_->in_flight();
 }
 
 bool Controller::idle() const {

@@ -34,10 +34,16 @@ class InFlightTable {
   };
   struct HashByClient {
     std::size_t operator()(const ByClient::type& key) const {
-      // Spread over all bits: the buckets go by the lowest, and a client chooses its ids.
+      // Ids that follow each other are neighbours, eight buckets to a cache line. Beyond that
+      // spread over all bits: the buckets go by the lowest, and a client chooses its ids.
       constexpr std::uint64_t odd = 0x9e3779b97f4a7c15;
-      const std::uint64_t mixed = (key.second.value + key.first.value * odd) * 0xbf58476d1ce4e5b9;
-      return static_cast<std::size_t>(mixed ^ (mixed >> 32));
+      constexpr unsigned neighbours_bits = 3;
+      const std::uint64_t id = key.second.value;
+      const std::uint64_t mixed =
+          ((id >> neighbours_bits) + key.first.value * odd) * 0xbf58476d1ce4e5b9;
+      constexpr std::uint64_t neighbours = (std::uint64_t{1} << neighbours_bits) - 1;
+      return static_cast<std::size_t>((mixed ^ (mixed >> 32)) << neighbours_bits |
+                                      (id & neighbours));
     }
   };
   struct ByAttempt {

@@ -42,6 +42,7 @@ std::size_t WaitingRoom::depth(std::string_view model) const {
 
 PendingRequest* WaitingRoom::next_for(const WorkerInfo& worker, Time now) {
   PendingRequest* best = nullptr;
+  if (size_ == 0) return best;
   for (const std::string& name : worker.names) {
     const auto found = queues_.find(name);
     if (found == queues_.end()) continue;
