@@ -20,6 +20,7 @@ LIBRARIES = {
     "libzmq": ("zmq.h",),
     "msgpack": ("msgpack.hpp", "msgpack/**", "msgpack.h"),
     "toml++": ("toml++/**",),
+    "Boost.Container": ("boost/container/**",),
     "Boost.Endian": ("boost/endian/**",),
     "Boost.Intrusive": ("boost/intrusive/**",),
     "Boost.Log": ("boost/**",),
