@@ -27,6 +27,7 @@ LIBRARIES = {
     "CLI11": ("CLI/**",),
     "libcurl": ("curl/**",),
     "libnats": ("nats/**",),
+    "mimalloc": ("mimalloc.h",),
     "nlohmann-json": ("nlohmann/**",),
     "Google Benchmark": ("benchmark/**",),
     "GoogleTest": ("gtest/**", "gmock/**"),

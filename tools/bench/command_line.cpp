@@ -21,12 +21,13 @@ namespace {
 constexpr std::uint64_t clients_max = 10'000;
 constexpr std::uint64_t workers_max = 1'000;
 constexpr std::uint64_t crowd_max = 100'000;
+constexpr std::uint64_t bulk_max = 100;
 constexpr std::uint64_t outstanding_max = 1'000'000;  // of all clients together, too
 constexpr std::uint64_t parts_max = 10'000;
 constexpr std::uint64_t models_max = 256;  // as many as one worker may name
 constexpr std::uint64_t threads_max = 64;
 constexpr std::uint64_t runs_max = 1'000;
-constexpr std::uint64_t body_max = std::uint64_t{32} * 1024 * 1024;
+constexpr std::uint64_t body_max = std::uint64_t{64} * 1024 * 1024;
 constexpr std::uint64_t any_max = std::uint64_t{1} << 53;
 constexpr double rate_max = 10'000'000;
 constexpr Duration duration_min = std::chrono::milliseconds{10};
@@ -51,6 +52,7 @@ Examples:
   muster-bench --clients 1 --outstanding 1 --workers 1 --target muster
   muster-bench --target all --clients 8 --outstanding 32 --workers 4 --svg run.svg
   muster-bench --rate 20000 --duration 30s --body 4KiB --json run.json
+  muster-bench --rate 2000 --bulk 2 --bulk-body 64MiB --target muster
 
 Exit codes:
   0  ok
@@ -142,9 +144,15 @@ void add_load(CLI::App& app, BenchOptions& options) {
   add_number(app, "--models", options.models, std::uint64_t{1}, models_max,
              "Models, asked at random; each worker serves all (1)");
   add_number(app, "--crowd", options.crowd, std::uint64_t{0}, crowd_max,
-             "Workers beside these, registered and heard, whom\nnobody asks: of muster alone (0)");
+             "Workers beside these, heard once a second, whom\nnobody asks: of muster, where they "
+             "register, and router,\nwhich sends their heartbeats back (0)");
   add_number(app, "--crowd-models", options.crowd_models, std::uint64_t{1}, crowd_max,
              "Models that these serve, one each (1000)");
+  add_number(app, "--bulk", options.bulk, std::uint64_t{0}, bulk_max,
+             "Clients beside these, each with one request of a large\nbody at a time, and as many "
+             "workers for them, on a\nthread of their own: of muster alone (0)");
+  add_size(app, "--bulk-body", "Bytes of these bodies (16MiB)",
+           [&options](std::uint64_t size) { options.bulk_bytes = size; });
   add_number(app, "--rate", options.rate, 1.0, rate_max,
              "Requests a second, sent when their time has come\nwhatever became of those before; "
              "without it each\nclient asks again when it is answered");

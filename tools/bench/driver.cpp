@@ -31,11 +31,12 @@ Driver::Driver(const BenchOptions& options, Target target, std::uint64_t number)
   for (std::uint64_t i = number; i < options.clients; i += options.threads)
     clients_.push_back(std::make_unique<Client>(client_link(i), script_, yield_, i));
   for (std::uint64_t i = number; i < options.workers; i += options.threads)
-    workers_.push_back(std::make_unique<Worker>(worker_link(), script_, i));
-  // A target that registers nobody would take them for workers.
-  const std::uint64_t crowd = target == Target::muster ? options.crowd : 0;
+    workers_.push_back(std::make_unique<Worker>(worker_link(), script_, yield_, i));
+  // The others would take them for workers.
+  const bool knows_crowd = target == Target::muster || target == Target::router;
+  const std::uint64_t crowd = knows_crowd ? options.crowd : 0;
   for (std::uint64_t i = number; i < crowd; i += options.threads)
-    workers_.push_back(std::make_unique<Worker>(worker_link(), script_, i, true));
+    workers_.push_back(std::make_unique<Worker>(worker_link(), script_, yield_, i, true));
 }
 
 std::unique_ptr<Link> Driver::client_link(std::uint64_t number) {

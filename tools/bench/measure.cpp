@@ -35,12 +35,15 @@ constexpr Duration progress_interval = std::chrono::milliseconds{250};
 class Load {
  public:
   Load(const BenchOptions& options, Target target, const Endpoints& endpoints)
-      : opened_(static_cast<std::ptrdiff_t>(options.threads)),
-        asking_(options.threads),
+      : opened_(static_cast<std::ptrdiff_t>(options.threads + bulk_threads(options, target))),
+        asking_(options.threads + bulk_threads(options, target)),
+        bulk_from_(options.threads),
         longest_answer_(options.part_interval * options.chunks()) {
     const std::shared_future<std::optional<Window>> go = go_.get_future().share();
     for (std::uint64_t i = 0; i < options.threads; ++i)
       drivers_.push_back(std::make_unique<Driver>(options, target, i));
+    if (bulk_threads(options, target) > 0)
+      drivers_.push_back(std::make_unique<Driver>(options.bulk_side(), target, 0));
     failures_.resize(drivers_.size());
     for (std::size_t i = 0; i < drivers_.size(); ++i)
       threads_.emplace_back([this, i, go, endpoints] { play(i, go, endpoints); });
@@ -67,8 +70,8 @@ class Load {
 
   [[nodiscard]] std::uint64_t answered() const {
     std::uint64_t sum = 0;
-    for (const auto& driver : drivers_)
-      sum += driver->yield().answered.load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i < bulk_from_; ++i)
+      sum += drivers_[i]->yield().answered.load(std::memory_order_relaxed);
     return sum;
   }
   // How long each thread has had a processor. REQUIRES: not joined.
@@ -86,10 +89,16 @@ class Load {
   }
   // REQUIRES: joined; to be called once.
   void sum_up(Figures& figures) {
-    for (const auto& driver : drivers_) {
-      figures.tally.add(driver->settle());
-      figures.latencies.merge(driver->yield().latencies);
-      figures.part_latencies.merge(driver->yield().part_latencies);
+    for (std::size_t i = 0; i < drivers_.size(); ++i) {
+      figures.tally.add(drivers_[i]->settle());
+      const Yield& yield = drivers_[i]->yield();
+      if (i >= bulk_from_) {
+        figures.bulk_latencies.merge(yield.latencies);
+        continue;
+      }
+      figures.latencies.merge(yield.latencies);
+      figures.part_latencies.merge(yield.part_latencies);
+      figures.heartbeats_late.merge(yield.heartbeats_late);
     }
   }
 
@@ -103,8 +112,14 @@ class Load {
       drivers_[i]->run(*window, window->until + longest_answer_ + answer_patience, asking_);
   }
 
+  // The other targets can't tell one worker from another.
+  static std::uint64_t bulk_threads(const BenchOptions& options, Target target) {
+    return target == Target::muster && options.bulk > 0 ? 1 : 0;
+  }
+
   std::latch opened_;
   std::atomic<std::uint64_t> asking_;
+  const std::size_t bulk_from_;  // the drivers from here on play the clients of large bodies
   const Duration longest_answer_;
   std::promise<std::optional<Window>> go_;
   bool started_ = false;
@@ -176,7 +191,8 @@ void wait_until(Time end, std::string_view phase, const Load& load, const Progre
 Result<Figures> measure(const BenchOptions& options, Target target, std::uint64_t round,
                         const Progress& progress) {
   // Each socket has its own, one for its connection and one to be woken by.
-  const std::uint64_t descriptors = (options.clients + options.workers + options.crowd) * 3 + 100;
+  const std::uint64_t descriptors =
+      (options.clients + options.workers + options.crowd + 2 * options.bulk) * 3 + 100;
   if (transport::raise_descriptor_limit() < descriptors) {
     return failure("so many clients and workers need " + std::to_string(descriptors) +
                    " open files, more than this process may have (ulimit -n)");

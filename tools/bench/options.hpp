@@ -47,6 +47,11 @@ struct BenchOptions {
   std::uint64_t parts = 1;   // 0 and 1: a FINAL with the body; n: n CHUNKs, then FINAL
   Duration part_interval{};  // between the parts of an answer; 0: all at once
   std::uint64_t models = 1;
+  std::string kind = "bench";  // how the names of its models and workers start
+  // Clients beside these, each with one request at a time, whose body is so large; they have a
+  // model, workers and a thread of their own. What they wait is told apart from the others.
+  std::uint64_t bulk = 0;
+  std::uint64_t bulk_bytes = std::uint64_t{16} * 1024 * 1024;
   // Workers beside these, registered and heard, whom nobody asks; and how many models they serve.
   std::uint64_t crowd = 0;
   std::uint64_t crowd_models = 1000;
@@ -68,6 +73,18 @@ struct BenchOptions {
   // CHUNKs in front of an answer's FINAL.
   [[nodiscard]] std::uint64_t chunks() const { return parts < 2 ? 0 : parts; }
   [[nodiscard]] std::uint64_t answer_size() const { return answer_bytes.value_or(body_bytes); }
+  // The clients of large bodies, as a load of its own. REQUIRES: bulk > 0.
+  [[nodiscard]] BenchOptions bulk_side() const {
+    BenchOptions side;
+    side.kind = "bulk";
+    side.clients = bulk;
+    side.outstanding = 1;
+    side.workers = bulk;
+    side.body_bytes = bulk_bytes;
+    side.answer_bytes = 256;
+    side.seed = seed;
+    return side;
+  }
   // With `slots` resolved.
   [[nodiscard]] std::uint64_t slots_a_worker() const {
     if (slots > 0) return slots;

@@ -135,6 +135,27 @@ std::string parts_table(const std::vector<Figures>& runs) {
   return "\nparts of answers, each on its way\n" + cli::table(columns, rows);
 }
 
+// What large bodies beside the others were given, and what these did to heartbeats; empty where
+// there were none.
+std::string bulk_table(const std::vector<Figures>& runs) {
+  using cli::Align;
+  std::vector<std::vector<std::string>> rows;
+  for (const Figures& run : runs) {
+    const Histogram& times = run.bulk_latencies;
+    if (times.count() == 0) continue;
+    rows.push_back({std::to_string(run.round), std::string{target_name(run.target)},
+                    cli::human_count(times.count()), short_time(times.at(0.5)),
+                    short_time(times.at(0.99)), short_time(times.max()),
+                    short_time(run.heartbeats_late.at(0.5)),
+                    short_time(run.heartbeats_late.max())});
+  }
+  if (rows.empty()) return {};
+  std::vector<cli::Column> columns = {{"ROUND", Align::right}, {"TARGET"}};
+  for (const char* title : {"BULK", "P50", "P99", "MAX", "HEARTBEATS LATE P50", "MAX"})
+    columns.push_back({title, Align::right});
+  return "\nrequests with large bodies beside them\n" + cli::table(columns, rows);
+}
+
 Json ratio_json(const Ratio& ratio) {
   return {{"throughput", ratio.throughput}, {"cpu", ratio.cpu}, {"latency", ratio.latency}};
 }
@@ -168,6 +189,8 @@ Json run_json(const Figures& run) {
           {"requests_a_second", run.requests_a_second()},
           {"latency", latencies_json(run.latencies)},
           {"part_latency", latencies_json(run.part_latencies)},
+          {"bulk_latency", latencies_json(run.bulk_latencies)},
+          {"heartbeats_late", latencies_json(run.heartbeats_late)},
           {"cpu", (run.user + run.system).count()},
           {"cpu_a_request", run.a_request(run.user + run.system)},
           {"user_a_request", run.a_request(run.user)},
@@ -199,6 +222,8 @@ Json options_json(const BenchOptions& options) {
           {"body_bytes", options.body_bytes},
           {"answer_bytes", options.answer_size()},
           {"part_interval", options.part_interval.count()},
+          {"bulk", options.bulk},
+          {"bulk_bytes", options.bulk_bytes},
           {"crowd", options.crowd},
           {"crowd_models", options.crowd_models},
           {"parts", options.parts},
@@ -239,7 +264,7 @@ std::string table_of(const std::vector<Figures>& runs) {
   std::vector<std::vector<std::string>> rows;
   for (const Figures& run : runs)
     rows.push_back(row_of(run));
-  return cli::table(columns, rows) + parts_table(runs) + comparison_table(runs);
+  return cli::table(columns, rows) + parts_table(runs) + bulk_table(runs) + comparison_table(runs);
 }
 
 std::string json_of(const BenchOptions& options, const std::vector<Figures>& runs) {

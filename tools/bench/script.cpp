@@ -10,7 +10,7 @@ namespace muster::bench {
 Script::Script(const BenchOptions& asked, Target asked_of)
     : options(asked),
       target(asked_of),
-      headers(make_headers(asked.models, asked.chunks())),
+      headers(make_headers(asked.kind, asked.models, asked.chunks())),
       body(asked.body_bytes),
       answer_body(asked.answer_size()) {
   Prng prng(asked.seed);

@@ -49,10 +49,12 @@ struct Window {
   Time until;
 };
 
-// What the clients of one driver have to show.
+// What the clients and workers of one driver have to show.
 struct Yield {
   Histogram latencies;       // of measured requests, but for those that ended with an ERROR
   Histogram part_latencies;  // of the parts that a worker has sent at intervals: of each alone
+  // By how much a worker's wait for its broker's next heartbeat was longer than the interval.
+  Histogram heartbeats_late;
   std::atomic<std::uint64_t> answered{0};  // so far; other threads look at it
 };
 

@@ -53,10 +53,10 @@ bool Stencil::made(std::span<const std::byte> header) const {
          std::memcmp(header.data() + id_end, bytes_.data() + id_end, bytes_.size() - id_end) == 0;
 }
 
-Headers make_headers(std::size_t models, std::size_t chunks) {
+Headers make_headers(const std::string& kind, std::size_t models, std::size_t chunks) {
   Headers headers;
   for (std::size_t i = 0; i < models; ++i) {
-    Request request{.id = {}, .model = model_name(i), .options = {}};
+    Request request{.id = {}, .model = model_name(kind, i), .options = {}};
     request.options.stream = chunks > 0;
     request.options.path = "/v1/chat/completions";
     request.options.type = "application/json";
@@ -70,8 +70,8 @@ Headers make_headers(std::size_t models, std::size_t chunks) {
   return headers;
 }
 
-std::string model_name(std::size_t i) {
-  return "bench-" + std::to_string(i);
+std::string model_name(const std::string& kind, std::size_t i) {
+  return kind + "-" + std::to_string(i);
 }
 
 }  // namespace muster::bench

@@ -50,9 +50,9 @@ struct Headers {
   std::vector<Stencil> requests;
   std::vector<Stencil> answer;
 };
-[[nodiscard]] Headers make_headers(std::size_t models, std::size_t chunks);
+[[nodiscard]] Headers make_headers(const std::string& kind, std::size_t models, std::size_t chunks);
 
-// The name of model `i` of a run.
-[[nodiscard]] std::string model_name(std::size_t i);
+// The name of a load's model `i`. `kind`: BenchOptions::kind.
+[[nodiscard]] std::string model_name(const std::string& kind, std::size_t i);
 
 }  // namespace muster::bench

@@ -38,7 +38,8 @@ std::vector<std::string> command_of(Target target, const BenchOptions& options) 
   // refuse nothing that can be asked for here.
   for (const char* setting :
        {"log.level=info", "log.format=json", "queue.depth_max=1000000",
-        "limits.outstanding_per_client_max=10000000", "limits.held_bytes_max=1TiB"}) {
+        "limits.outstanding_per_client_max=10000000", "limits.held_bytes_max=1TiB",
+        "limits.frame_bytes_max=128MiB", "limits.message_bytes_max=128MiB"}) {
     command.insert(command.end(), {"--set", setting});
   }
   for (const std::string& setting : options.settings)

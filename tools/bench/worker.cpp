@@ -11,6 +11,9 @@ namespace muster::bench {
 
 namespace {
 
+// Of a crowd that nobody registers, which therefore nobody tells.
+constexpr Duration interval_untold = std::chrono::seconds{1};
+
 template <class... Cases>
 struct Overloaded : Cases... {
   using Cases::operator()...;
@@ -20,12 +23,14 @@ Overloaded(Cases...) -> Overloaded<Cases...>;
 
 }  // namespace
 
-Worker::Worker(std::unique_ptr<Link> link, Script& script, std::uint64_t number, bool crowd)
+Worker::Worker(std::unique_ptr<Link> link, Script& script, Yield& yield, std::uint64_t number,
+               bool crowd)
     : link_(std::move(link)),
       script_(script),
+      yield_(yield),
       number_(number),
       crowd_(crowd),
-      name_((crowd ? "crowd-" : "bench-") + std::to_string(number)),
+      name_((crowd ? "crowd" : script.options.kind) + "-" + std::to_string(number)),
       instance_(transport::new_instance()) {}
 
 Time Worker::due() const {
@@ -96,7 +101,12 @@ void Worker::met() {
     case Target::muster:
       return say(encode(Register{description()}));
     case Target::router:
-      say(Frame{});  // so that it is known there
+      if (crowd_) {
+        interval_ = interval_untold;
+        heartbeat_due_ = transport::monotonic_now() + interval_;
+      } else {
+        say(Frame{});  // so that it is known there
+      }
       [[fallthrough]];
     case Target::proxy:
     case Target::nats:
@@ -113,7 +123,7 @@ WorkerDescription Worker::description() const {
         {.name = "crowd-" + std::to_string(number_ % script_.options.crowd_models)});
   } else {
     for (std::size_t i = 0; i < script_.headers.requests.size(); ++i)
-      info.models.push_back({.name = model_name(i)});
+      info.models.push_back({.name = model_name(script_.options.kind, i)});
   }
   info.slots = script_.options.slots_a_worker();
   info.state = WorkerState::ready;
@@ -132,15 +142,17 @@ void Worker::heartbeat(Time now) {
 }
 
 void Worker::took_other(const Received& message) {
+  if (script_.target == Target::router && crowd_) return;  // its own heartbeat, echoed
   const auto decoded = Decoder{WireLimits{}}.to_worker(Frame{message.header}, {});
   if (!decoded) return complain("a worker was told what it does not understand");
   std::visit(Overloaded{
                  [&](const Registered& m) {
                    ready_ = true;
                    interval_ = m.terms.interval;
-                   heartbeat_due_ = transport::monotonic_now() + interval_;
+                   heartbeat_heard_ = transport::monotonic_now();
+                   heartbeat_due_ = heartbeat_heard_ + interval_;
                  },
-                 [](const BrokerHeartbeat&) {},
+                 [&](const BrokerHeartbeat&) { heard_heartbeat(transport::monotonic_now()); },
                  // Its heartbeat was late, thousands of others being played beside it.
                  [&](const Probe& m) {
                    say(encode(Status{m.nonce, description()}));
@@ -150,6 +162,11 @@ void Worker::took_other(const Received& message) {
                  [&](const auto&) { complain("a worker was told what nobody has asked for"); },
              },
              decoded.value().message);
+}
+
+void Worker::heard_heartbeat(Time now) {
+  if (!crowd_) yield_.heartbeats_late.add(now - heartbeat_heard_ - interval_);
+  heartbeat_heard_ = now;
 }
 
 void Worker::say(const Frame& frame) {

@@ -18,8 +18,10 @@ namespace muster::bench {
 
 class Worker : public Peer {
  public:
-  // `number`: of this worker among all. `crowd`: it is one whom nobody asks. `script` outlives it.
-  Worker(std::unique_ptr<Link> link, Script& script, std::uint64_t number, bool crowd = false);
+  // `number`: of this worker among all. `crowd`: it is one whom nobody asks. `script` and `yield`
+  // outlive it.
+  Worker(std::unique_ptr<Link> link, Script& script, Yield& yield, std::uint64_t number,
+         bool crowd = false);
 
   [[nodiscard]] Outcome connect(const std::string& endpoint) { return link_->connect(endpoint); }
   [[nodiscard]] int fd() const override { return link_->fd(); }
@@ -47,6 +49,7 @@ class Worker : public Peer {
   void go_on(Stream stream);
   [[nodiscard]] bool send_part(std::string_view to, std::uint64_t id, std::size_t part);
   void took_other(const Received& message);
+  void heard_heartbeat(Time now);
   void met();
   [[nodiscard]] WorkerDescription description() const;
   void heartbeat(Time now);
@@ -55,6 +58,7 @@ class Worker : public Peer {
 
   std::unique_ptr<Link> link_;
   Script& script_;
+  Yield& yield_;
   const std::uint64_t number_;
   const bool crowd_;
   const std::string name_;
@@ -65,6 +69,7 @@ class Worker : public Peer {
   bool ready_ = false;
   Duration interval_{};
   Time heartbeat_due_ = time_never;
+  Time heartbeat_heard_{};  // the broker's last one, or its REGISTERED
 };
 
 }  // namespace muster::bench

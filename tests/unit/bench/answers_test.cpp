@@ -25,13 +25,13 @@ Frame frame_of(const std::vector<std::byte>& bytes) {
 // ---- stencils ---------------------------------------------------------------------------------
 
 TEST(BenchStencil, WritesWhatTheCodecReads) {
-  const Headers headers = make_headers(2, 3);
+  const Headers headers = make_headers("bench", 2, 3);
   Decoder decoder{WireLimits{}};
   const auto request = decoder.from_client(frame_of(written(headers.requests[1], large_id)), {});
   ASSERT_TRUE(request);
   const auto& asked = std::get<Request>(request.value().message);
   EXPECT_EQ(asked.id, WireId{large_id});
-  EXPECT_EQ(asked.model, model_name(1));
+  EXPECT_EQ(asked.model, model_name("bench", 1));
   EXPECT_TRUE(asked.options.stream);
 
   ASSERT_EQ(headers.answer.size(), 4u);
@@ -49,7 +49,7 @@ TEST(BenchStencil, WritesWhatTheCodecReads) {
 }
 
 TEST(BenchStencil, AnAnswerInOnePartIsAFinalToARequestWithoutStream) {
-  const Headers headers = make_headers(1, 0);
+  const Headers headers = make_headers("bench", 1, 0);
   Decoder decoder{WireLimits{}};
   const auto request = decoder.from_client(frame_of(written(headers.requests[0], 1)), {});
   ASSERT_TRUE(request);
@@ -61,7 +61,7 @@ TEST(BenchStencil, AnAnswerInOnePartIsAFinalToARequestWithoutStream) {
 }
 
 TEST(BenchStencil, FindsTheIdWhereItStands) {
-  const Headers headers = make_headers(1, 0);
+  const Headers headers = make_headers("bench", 1, 0);
   const auto request = written(headers.requests[0], large_id);
   const auto final = written(headers.answer[0], large_id);
   EXPECT_EQ(id_of(request), large_id);
@@ -76,7 +76,7 @@ TEST(BenchStencil, FindsTheIdWhereItStands) {
 }
 
 TEST(BenchStencil, KnowsItsOwnWhateverTheIdAndNothingElse) {
-  const Headers headers = make_headers(1, 2);
+  const Headers headers = make_headers("bench", 1, 2);
   const Stencil& first = headers.answer[0];
   const auto bytes = written(first, large_id);
   EXPECT_TRUE(first.made(bytes));
