@@ -7,16 +7,17 @@ import unittest
 
 from muster_processes import folder, run
 
-SHORT = ("--runs", "1", "--duration", "200ms", "--warm-up", "50ms")
+SHORT = ("--runs", "1", "--warm-up", "50ms")
 LONG = 60.0
 
 
 class Bench(unittest.TestCase):
-    def bench(self, *flags):
+    def bench(self, *flags, duration="200ms"):
         """Its exit code, what it says to people, and its JSON."""
         with folder() as here:
             file = here / "run.json"
-            ended = run("muster-bench", *SHORT, "--json", file, *flags, seconds=LONG)
+            ended = run("muster-bench", *SHORT, "--duration", duration, "--json", file, *flags,
+                        seconds=LONG)
             return ended, json.loads(file.read_text()) if file.exists() else None
 
     def assert_sound(self, ended, figures, targets):
@@ -48,6 +49,32 @@ class Bench(unittest.TestCase):
         ended, figures = self.bench("--parts", "3", "--models", "4", "--threads", "2", "--clients",
                                     "3", "--workers", "3", "--body", "10KiB")
         self.assert_sound(ended, figures, ["muster", "proxy"])
+
+    def test_large_bodies_beside_the_others_are_told_apart(self):
+        ended, figures = self.bench("--target", "muster,proxy", "--bulk", "2", "--bulk-body",
+                                    "1MiB", "--body", "16B", "--rate", "300")
+        self.assert_sound(ended, figures, ["muster", "proxy"])
+        muster, proxy = figures["runs"]
+        self.assertGreater(muster["bulk_latency"]["count"], 0)
+        # The schedule's alone: of 300 a second 60 are expected in 200 ms.
+        self.assertLess(muster["answered"], 120)
+        self.assertEqual(0, proxy["bulk_latency"]["count"], "it can't tell workers apart")
+        self.assertIn("large bodies beside", ended.stdout)
+
+    def test_a_crowd_is_heard_and_asked_nothing(self):
+        ended, figures = self.bench("--crowd", "20", "--target", "muster,router,proxy",
+                                    duration="1200ms")
+        self.assert_sound(ended, figures, ["muster", "router", "proxy"])
+        self.assertGreater(figures["runs"][0]["heartbeats_late"]["count"], 0)
+
+    def test_paced_answers_are_measured_part_by_part(self):
+        ended, figures = self.bench("--parts", "5", "--part-interval", "10ms", "--clients", "2",
+                                    "--outstanding", "3", "--workers", "1")
+        self.assert_sound(ended, figures, ["muster", "proxy"])
+        for one in figures["runs"]:
+            self.assertGreater(one["part_latency"]["count"], 0, one)
+            # Five parts and a start of its own: 40 to 50 ms, and what the machine adds.
+            self.assertGreaterEqual(one["latency"]["p50"], 40_000, one)
 
     def test_a_schedule_is_kept(self):
         ended, figures = self.bench("--rate", "500", "--target", "proxy,muster", "--body", "0B")

@@ -1,6 +1,7 @@
 #include "tools/bench/worker.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 #include <variant>
 
@@ -31,7 +32,8 @@ Worker::Worker(std::unique_ptr<Link> link, Script& script, Yield& yield, std::ui
       number_(number),
       crowd_(crowd),
       name_((crowd ? "crowd" : script.options.kind) + "-" + std::to_string(number)),
-      instance_(transport::new_instance()) {}
+      instance_(transport::new_instance()),
+      prng_(script.options.seed + number) {}
 
 Time Worker::due() const {
   return std::min(heartbeat_due_, streams_.empty() ? time_never : streams_.front().due);
@@ -40,8 +42,9 @@ Time Worker::due() const {
 void Worker::act(Time now) {
   if (heartbeat_due_ <= now) heartbeat(now);
   while (!streams_.empty() && streams_.front().due <= now) {
-    Stream next = std::move(streams_.front());
-    streams_.pop_front();
+    std::ranges::pop_heap(streams_, std::greater{});
+    Stream next = std::move(streams_.back());
+    streams_.pop_back();
     go_on(std::move(next));
   }
   link_->flush();
@@ -68,8 +71,13 @@ void Worker::took(const Received& message) {
 }
 
 void Worker::answer(std::string_view to, std::uint64_t id) {
-  if (script_.paced())
-    return go_on({.to = std::string{to}, .id = id, .due = transport::monotonic_now()});
+  if (script_.paced()) {
+    // Streams that were asked for at once are not in step for that: each starts at a time of its
+    // own within the first interval.
+    const auto interval = static_cast<std::uint64_t>(script_.options.part_interval.count());
+    const Duration offset{static_cast<Duration::rep>(prng_.below(interval))};
+    return put_off({.to = std::string{to}, .id = id, .due = transport::monotonic_now() + offset});
+  }
   bool sent = true;
   for (std::size_t part = 0; part < script_.headers.answer.size() && sent; ++part)
     sent = send_part(to, id, part);
@@ -81,7 +89,12 @@ void Worker::go_on(Stream stream) {
     return complain("a worker has lost its connection" + link_->last_words());
   if (++stream.part == script_.headers.answer.size()) return;
   stream.due += script_.options.part_interval;
+  put_off(std::move(stream));
+}
+
+void Worker::put_off(Stream stream) {
   streams_.push_back(std::move(stream));
+  std::ranges::push_heap(streams_, std::greater{});
 }
 
 bool Worker::send_part(std::string_view to, std::uint64_t id, std::size_t part) {

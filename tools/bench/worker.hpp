@@ -4,12 +4,13 @@
 // registers, sends heartbeats and hears them (docs/protocol.md, sections 6 and 7). The others only
 // bring it requests.
 
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "protocol/codec.hpp"
+#include "protocol/prng.hpp"
 #include "tools/bench/link.hpp"
 #include "tools/bench/peer.hpp"
 #include "tools/bench/script.hpp"
@@ -43,10 +44,12 @@ class Worker : public Peer {
     std::uint64_t id = 0;
     std::size_t part = 0;  // the next
     Time due;
+    friend bool operator>(const Stream& a, const Stream& b) { return a.due > b.due; }
   };
 
   void answer(std::string_view to, std::uint64_t id);
   void go_on(Stream stream);
+  void put_off(Stream stream);  // until it is due
   [[nodiscard]] bool send_part(std::string_view to, std::uint64_t id, std::size_t part);
   void took_other(const Received& message);
   void heard_heartbeat(Time now);
@@ -63,7 +66,8 @@ class Worker : public Peer {
   const bool crowd_;
   const std::string name_;
   const Instance instance_;
-  std::deque<Stream> streams_;  // of paced answers; all at the same intervals, so the next first
+  std::vector<Stream> streams_;  // of paced answers: a heap, what is due next at its front
+  Prng prng_;
   std::string complaint_;
   bool met_ = false;
   bool ready_ = false;

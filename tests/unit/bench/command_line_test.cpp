@@ -104,6 +104,8 @@ TEST(BenchCommandLine, HasTheDefaultsThatItsHelpNames) {
   EXPECT_TRUE(named("--body", options.body_bytes));
   EXPECT_TRUE(named("--parts", options.parts));
   EXPECT_TRUE(named("--models", options.models));
+  EXPECT_TRUE(named("--bulk", options.bulk));
+  EXPECT_TRUE(named("--bulk-body", options.bulk_bytes / 1024 / 1024));
   EXPECT_TRUE(named("--duration", 3));
   EXPECT_EQ(options.duration, std::chrono::seconds{3});
   EXPECT_TRUE(named("--warm-up", 1));
@@ -145,7 +147,9 @@ TEST(BenchCommandLine, SaysWhatIsWrongAndExitsWithTwo) {
       {{"--slots", "4097"}, "from 1 to 4096"},
       {{"--rate", "0"}, "from 1 to"},
       {{"--body", "256"}, "256B"},
-      {{"--body", "1GiB"}, "32MiB"},
+      {{"--body", "1GiB"}, "64MiB"},
+      {{"--bulk", "101"}, "from 0 to 100"},
+      {{"--bulk-body", "65MiB"}, "64MiB"},
       {{"--duration", "3"}, "no duration"},
       {{"--duration", "1ms"}, "from 10ms"},
       {{"--target", "nginx"}, "no target \"nginx\""},

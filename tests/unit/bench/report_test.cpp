@@ -70,6 +70,24 @@ TEST(BenchReport, OfOneTargetComparesNothing) {
   EXPECT_NE(table.find("muster"), std::string::npos);
 }
 
+TEST(BenchReport, TellsLargeBodiesApart) {
+  auto runs = two_rounds();
+  EXPECT_EQ(table_of(runs).find("large bodies"), std::string::npos);
+  for (int ms = 1; ms <= 100; ++ms)
+    runs[0].bulk_latencies.add(microseconds{1000 * ms});
+  runs[0].heartbeats_late.add(microseconds{70});
+  runs[0].heartbeats_late.add(microseconds{200});
+  const std::string table = table_of(runs);
+  EXPECT_NE(table.find("\nrequests with large bodies beside them\n"
+                       "ROUND  TARGET  BULK     P50     P99    MAX  HEARTBEATS LATE P50    MAX\n"
+                       "    1  muster   100  50.2ms  99.3ms  100ms                 70us  200us\n"),
+            std::string::npos)
+      << table;
+  const Json run = Json::parse(json_of({}, runs))["runs"][0];
+  EXPECT_EQ(run["bulk_latency"]["count"], 100);
+  EXPECT_EQ(run["heartbeats_late"]["max"], 200);
+}
+
 TEST(BenchReport, WithoutTheProxyTheLastTargetIsOne) {
   const std::vector<Figures> runs = {
       run_of(Target::muster, 1, 300'000, microseconds{900'000}, microseconds{300'000}),
