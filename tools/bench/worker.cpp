@@ -73,10 +73,13 @@ void Worker::took(const Received& message) {
 void Worker::answer(std::string_view to, std::uint64_t id) {
   if (script_.paced()) {
     // Streams that were asked for at once are not in step for that: each starts at a time of its
-    // own within the first interval.
+    // own within the first interval. Within a millisecond they are: a model server's step gives all
+    // the parts that it gives together.
     const auto interval = static_cast<std::uint64_t>(script_.options.part_interval.count());
     const Duration offset{static_cast<Duration::rep>(prng_.below(interval))};
-    return put_off({.to = std::string{to}, .id = id, .due = transport::monotonic_now() + offset});
+    const Time due =
+        std::chrono::ceil<std::chrono::milliseconds>(transport::monotonic_now() + offset);
+    return put_off({.to = std::string{to}, .id = id, .due = due});
   }
   bool sent = true;
   for (std::size_t part = 0; part < script_.headers.answer.size() && sent; ++part)
