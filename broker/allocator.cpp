@@ -3,25 +3,22 @@
 //
 // A broker's memory is mostly bodies that come and go: on pages of 4 KiB each body of many MiB
 // costs thousands of page faults, and thousands of small ones keep the table of addresses busy. So
-// the kernel is asked for large pages, which it gives where transparent huge pages are not set to
-// `never`. MIMALLOC_LARGE_OS_PAGES=0 takes that back.
+// mimalloc is to ask for pages of 2 MiB: of those that an administrator has set aside
+// (vm.nr_hugepages), if there are any, or else transparent ones, where these are not set to
+// `never`. It keeps such memory for the next body instead of giving it back page by page.
+// MIMALLOC_LARGE_OS_PAGES=0 in the environment has the last word.
 
 #include <mimalloc.h>
 
-#include <string_view>
-
 namespace {
 
-void ask_for_large_pages(int, char**, char** environment) {
-  constexpr std::string_view own_word = "MIMALLOC_LARGE_OS_PAGES=";
-  for (char** each = environment; *each != nullptr; ++each)
-    if (std::string_view{*each}.starts_with(own_word)) return;
-  mi_option_enable(mi_option_large_os_pages);
+void ask_for_large_pages(int, char**, char**) {
+  mi_option_set_enabled_default(mi_option_large_os_pages, true);
 }
 
-// Runs before the libraries are initialised, which allocate: a constructor would come after them.
-// (So early there is no getenv() yet.)
-[[gnu::section(".preinit_array"),
-  gnu::used]] void (*const before_all)(int, char**, char**) = ask_for_large_pages;
+// With glibc this runs before the libraries are initialised, which allocate: a constructor would
+// come after them.
+[[gnu::section(".preinit_array"), gnu::used]] void (*before_all)(int, char**,
+                                                                 char**) = ask_for_large_pages;
 
 }  // namespace

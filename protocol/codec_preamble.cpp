@@ -34,8 +34,9 @@ constexpr auto types_by_number = [] {
   return by_number;
 }();
 
-// Walks over a header's first bytes. Each reading says whether it has taken what is to be there.
-// (Numbers come out by reference: every message of a broker's is read here twice.)
+// Walks over a header's first bytes. Each reading says whether it has taken what is to be there;
+// the number comes out by reference, since an optional is written in two parts and read in one, for
+// which the processor waits: this is where every message of a broker's begins.
 class Cursor {
  public:
   explicit Cursor(std::string_view bytes)
@@ -44,7 +45,7 @@ class Cursor {
         end_(begin_ + bytes.size()) {}
   [[nodiscard]] std::size_t at() const { return static_cast<std::size_t>(next_ - begin_); }
 
-  bool array_size(std::uint64_t& size) {
+  [[nodiscard]] bool array_size(std::uint64_t& size) {
     if (next_ == end_) return false;
     const unsigned lead = *next_;
     if ((lead & 0xf0) == 0x90) {
@@ -58,7 +59,7 @@ class Cursor {
 
   // A number from 0 in any of msgpack's integer forms, the signed ones included. A negative one is
   // passed over: what stands behind it can still be read.
-  bool uint(std::uint64_t& number) {
+  [[nodiscard]] bool uint(std::uint64_t& number) {
     passed_negative_ = false;
     if (next_ == end_) return false;
     const unsigned lead = *next_;
@@ -84,7 +85,7 @@ class Cursor {
 
  private:
   // `width` bytes after the lead byte.
-  bool big_endian(std::size_t width, std::uint64_t& number) {
+  [[nodiscard]] bool big_endian(std::size_t width, std::uint64_t& number) {
     if (static_cast<std::size_t>(end_ - next_) < 1 + width) return false;
     const auto* const digits = next_ + 1;
     next_ = digits + width;

@@ -62,7 +62,7 @@ class Controller::Impl {
                      refreshes_.next_deadline(), stop_at_});
   }
 
-  [[nodiscard]] std::size_t in_flight() const { return requests_.unanswered_count(); }
+  [[nodiscard]] std::size_t at_workers() const { return requests_.at_workers(); }
 
   [[nodiscard]] bool idle() const {
     return requests_.unanswered_count() == 0 && refreshes_.empty();
@@ -342,8 +342,8 @@ Time Controller::next_deadline() const {
   return impl_->next_deadline();
 }
 
-std::size_t Controller::in_flight() const {
-  return impl_->in_flight();
+std::size_t Controller::at_workers() const {
+  return impl_->at_workers();
 }
 
 bool Controller::idle() const {

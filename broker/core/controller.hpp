@@ -45,8 +45,8 @@ class Controller {
   // When the next Tick is wanted; never later than one heartbeat interval from the last one.
   [[nodiscard]] Time next_deadline() const;
 
-  // Requests that wait for an answer.
-  [[nodiscard]] std::size_t in_flight() const;
+  // Requests at workers: their slots that are taken.
+  [[nodiscard]] std::size_t at_workers() const;
 
   // Whether every request and refresh has been answered: a stopping broker waits for this.
   [[nodiscard]] bool idle() const;

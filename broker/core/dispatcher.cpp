@@ -159,7 +159,7 @@ void Dispatcher::hold_or_answer(PendingRequest& request, Step& step) {
 }
 
 void Dispatcher::answer_no_worker(PendingRequest& request, Step& step) {
-  const NoWorkerHandler::Reason why = no_worker_.explain(request);
+  const NoWorkerHandler::Reason why = no_worker_.explain(request, step.now);
   std::string before = request.setbacks().lost_why;
   if (before.ends_with('.')) before.pop_back();
   if (!before.empty()) before += ", and ";

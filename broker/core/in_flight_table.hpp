@@ -34,8 +34,10 @@ class InFlightTable {
   };
   struct HashByClient {
     std::size_t operator()(const ByClient::type& key) const {
-      // Ids that follow each other are neighbours, eight buckets to a cache line. Beyond that
-      // spread over all bits: the buckets go by the lowest, and a client chooses its ids.
+      // Ids that follow each other are neighbours, eight buckets to a cache line or two. Beyond
+      // that spread over all bits, since the buckets go by the lowest: no pattern that ids have by
+      // chance crowds them. Who seeks collisions finds them, and has a line as long as his own
+      // requests.
       constexpr std::uint64_t odd = 0x9e3779b97f4a7c15;
       constexpr unsigned neighbours_bits = 3;
       const std::uint64_t id = key.second.value;

@@ -1,6 +1,9 @@
 #include "broker/core/no_worker_handler.hpp"
 
+#include <algorithm>
 #include <array>
+
+#include "broker/core/text.hpp"
 
 namespace muster::broker {
 namespace {
@@ -23,28 +26,47 @@ bool NoWorkerHandler::servable(const PendingRequest& request) const {
   return false;
 }
 
-NoWorkerHandler::Reason NoWorkerHandler::explain(const PendingRequest& request) const {
+// What may be the matter where nobody has served a model yet; a part of a sentence.
+std::string NoWorkerHandler::never_served() const {
+  std::size_t silent = 0;
+  const WorkerInfo* first = nullptr;
+  for (const auto& [name, worker] : workers_.all()) {
+    if (!worker->names.empty()) continue;
+    if (silent++ == 0) first = worker.get();
+  }
+  if (silent == 0) return "check the name";
+  return "check the name, or wait: worker " + in_quotes(first->name) +
+         (silent == 1 ? " has" : " and " + std::to_string(silent - 1) + " more have") +
+         " not said yet what is served there";
+}
+
+// Where somebody did: who was the last, and who is left.
+std::string NoWorkerHandler::served_no_more(const PendingRequest& request, Time now) const {
+  std::string text;
+  // A request that was lost with its worker tells of that one already.
+  const GoneWorker* last = workers_.last_gone(request.model, now);
+  if (last != nullptr && request.retries() == 0) {
+    text = "; the last was worker " + in_quotes(last->name) + ", gone for " +
+           in_seconds(now - last->at) + ": " + last->reason;
+    if (text.ends_with('.')) text.pop_back();
+  }
+  const auto others = std::ranges::count_if(
+      workers_.all(), [](const auto& entry) { return !entry.second->names.empty(); });
+  if (others == 0) return text;
+  return text + "; " + std::to_string(others) +
+         (others == 1 ? " worker is live and serves others" : " workers are live and serve others");
+}
+
+NoWorkerHandler::Reason NoWorkerHandler::explain(const PendingRequest& request, Time now) const {
   const auto serving = workers_.serving(request.model);
-  const std::string model = "model \"" + request.model + "\"";
+  const std::string model = "model " + in_quotes(request.model);
   if (serving.empty() && !workers_.ever_served(request.model)) {
-    std::size_t silent = 0;
-    for (const auto& [name, worker] : workers_.all())
-      silent += worker->names.empty() ? 1 : 0;
-    const std::string maybe = silent == 0 ? ""
-                                          : ", or wait: " + std::to_string(silent) +
-                                                (silent == 1 ? " worker has" : " workers have") +
-                                                " not said yet what is served there";
     return {reason::unknown_model, false,
-            "no worker has served " + model + " since this broker started; check the name" + maybe};
+            "no worker has served " + model + " since this broker started; " + never_served()};
   }
   if (serving.empty()) {
-    const std::size_t others = workers_.all().size();
     return {reason::none_live, true,
-            "no live worker serves " + model + " any more" +
-                (others == 0 ? std::string{}
-                             : "; " + std::to_string(others) +
-                                   (others == 1 ? " worker is live and serves others"
-                                                : " workers are live and serve others"))};
+            "no live worker serves " + model + " any more" + served_no_more(request, now)};
   }
 
   std::array<std::size_t, 4> states{};
@@ -69,7 +91,8 @@ NoWorkerHandler::Reason NoWorkerHandler::explain(const PendingRequest& request) 
   return {
       draining ? reason::all_draining : reason::none_live, true,
       "no worker that serves " + model + " is ready: " + census +
-          (telling == nullptr ? "" : "; worker \"" + telling->name + "\" says: " + telling->why)};
+          (telling == nullptr ? ""
+                              : "; worker " + in_quotes(telling->name) + " says: " + telling->why)};
 }
 
 }  // namespace muster::broker

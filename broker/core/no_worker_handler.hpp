@@ -35,9 +35,12 @@ class NoWorkerHandler {
     std::string sentence;
   };
   // REQUIRES: !servable(request).
-  [[nodiscard]] Reason explain(const PendingRequest& request) const;
+  [[nodiscard]] Reason explain(const PendingRequest& request, Time now) const;
 
  private:
+  [[nodiscard]] std::string never_served() const;
+  [[nodiscard]] std::string served_no_more(const PendingRequest& request, Time now) const;
+
   const ControllerOptions& options_;
   const WorkerRegistry& workers_;
   const Time started_;

@@ -58,6 +58,11 @@ std::string note_on(const Census& census, const std::string& model) {
   if (serving.empty())
     note = known ? "no live worker serves it any more"
                  : "no worker has served it since this broker started";
+  if (const GoneWorker* last = census.workers.last_gone(model, census.now);
+      serving.empty() && last != nullptr) {
+    note += "; the last was worker " + in_quotes(last->name) + ", gone for " +
+            in_seconds(census.now - last->at) + ": " + last->reason;
+  }
   const Time until = std::max(census.now + census.options.no_worker_wait,
                               census.started + census.options.restart_grace);
   if (until <= census.now) return note;

@@ -153,6 +153,13 @@ std::vector<const GoneWorker*> WorkerRegistry::gone(Time now) const {
   return recent;
 }
 
+const GoneWorker* WorkerRegistry::last_gone(std::string_view model, Time now) const {
+  const auto found = std::ranges::find_if(gone_, [&](const GoneWorker& worker) {
+    return std::ranges::find(worker.models, model) != worker.models.end();
+  });
+  return found != gone_.end() && now - found->at <= gone_kept ? &*found : nullptr;
+}
+
 void WorkerRegistry::index_models(WorkerInfo& worker) {
   for (const std::string& name : worker.names) {
     by_model_.try_emplace(name, policy_).first->second.join(worker);

@@ -91,6 +91,8 @@ class WorkerRegistry {
 
   // Workers gone within the last hour and not back since, the latest first.
   [[nodiscard]] std::vector<const GoneWorker*> gone(Time now) const;
+  // The latest of them that served `model`, not by an alias; null: none did.
+  [[nodiscard]] const GoneWorker* last_gone(std::string_view model, Time now) const;
 
  private:
   void index_models(WorkerInfo& worker);

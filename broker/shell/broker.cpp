@@ -24,10 +24,9 @@ constexpr std::size_t large_message_bytes = 64 * 1024;
 // What is to be sent is sent in batches: libzmq's I/O thread wakes for the first message and finds
 // the rest ready, so that a system call carries many. One by one it sends them one by one, which
 // costs more than all else that a broker does. But clients, workers and that thread have nothing to
-// do meanwhile: so a batch is a fraction of what is in flight, between these bounds.
-constexpr std::size_t actions_a_batch_min = 32;
+// do meanwhile: so a batch is a fraction of what is at workers, between these bounds.
 constexpr std::size_t actions_a_batch_max = 256;
-constexpr std::size_t batches_in_flight = 4;
+constexpr std::size_t batches_at_workers = 4;
 
 // Of turns that find something to do, one in so many looks for signals too.
 constexpr int turns_unpolled_max = 16;
@@ -146,7 +145,7 @@ void Broker::turn() {
   clients_gone_.clear();
   workers_gone_.clear();
   spoke_ = false;
-  actions_a_batch_ = std::clamp(controller_->in_flight() / batches_in_flight, actions_a_batch_min,
+  actions_a_batch_ = std::clamp(controller_->at_workers() / batches_at_workers, actions_a_batch_min,
                                 actions_a_batch_max);
   const bool backend_empty = read_backend();
   const bool frontend_empty = read_frontend();

@@ -120,8 +120,9 @@ class Broker {
   Time busy_until_;            // looks for news instead of waiting for them
   std::array<transport::Incoming, 16> incoming_;  // taken from a socket together
   std::vector<Action> actions_;
-  std::size_t actions_a_batch_ = 0;  // of this turn
-  std::vector<Event> failures_;      // of sends: what the Controller is to be told after this step
+  static constexpr std::size_t actions_a_batch_min = 32;
+  std::size_t actions_a_batch_ = actions_a_batch_min;  // of this turn
+  std::vector<Event> failures_;  // of sends: what the Controller is to be told after this step
   // Who was found gone in this turn: told to the Controller once, and sent nothing more.
   std::unordered_set<ClientConnection> clients_gone_;
   std::unordered_set<WorkerConnection> workers_gone_;

@@ -51,21 +51,24 @@ class Bench(unittest.TestCase):
         self.assert_sound(ended, figures, ["muster", "proxy"])
 
     def test_large_bodies_beside_the_others_are_told_apart(self):
-        ended, figures = self.bench("--target", "muster,proxy", "--bulk", "2", "--bulk-body",
-                                    "1MiB", "--body", "16B", "--rate", "300")
-        self.assert_sound(ended, figures, ["muster", "proxy"])
-        muster, proxy = figures["runs"]
+        ended, figures = self.bench("--target", "muster", "--bulk", "2", "--bulk-body", "1MiB",
+                                    "--body", "16B", "--rate", "300")
+        self.assert_sound(ended, figures, ["muster"])
+        muster = figures["runs"][0]
         self.assertGreater(muster["bulk_latency"]["count"], 0)
-        # The schedule's alone: of 300 a second 60 are expected in 200 ms.
+        # The schedule's alone, which has 109 requests in all.
         self.assertLess(muster["answered"], 120)
-        self.assertEqual(0, proxy["bulk_latency"]["count"], "it can't tell workers apart")
         self.assertIn("large bodies beside", ended.stdout)
 
     def test_a_crowd_is_heard_and_asked_nothing(self):
         ended, figures = self.bench("--crowd", "20", "--target", "muster,router,proxy",
-                                    duration="1200ms")
+                                    duration="1700ms")
         self.assert_sound(ended, figures, ["muster", "router", "proxy"])
         self.assertGreater(figures["runs"][0]["heartbeats_late"]["count"], 0)
+        # A heartbeat each, a second after it has connected; asked, it would have complained.
+        muster, router, proxy = [one["crowd_heard"] for one in figures["runs"]]
+        self.assertGreaterEqual(min(muster, router), 20, figures)
+        self.assertEqual(0, proxy, "it would take them for workers")
 
     def test_paced_answers_are_measured_part_by_part(self):
         ended, figures = self.bench("--parts", "5", "--part-interval", "10ms", "--clients", "2",
@@ -73,8 +76,9 @@ class Bench(unittest.TestCase):
         self.assert_sound(ended, figures, ["muster", "proxy"])
         for one in figures["runs"]:
             self.assertGreater(one["part_latency"]["count"], 0, one)
-            # Five parts and a start of its own: 40 to 50 ms, and what the machine adds.
-            self.assertGreaterEqual(one["latency"]["p50"], 40_000, one)
+            # A start within the first interval, five parts, and FINAL: 50 to 61 ms, and what the
+            # machine adds. In step they would all take the same.
+            self.assertGreaterEqual(one["latency"]["p50"], 50_000, one)
 
     def test_a_schedule_is_kept(self):
         ended, figures = self.bench("--rate", "500", "--target", "proxy,muster", "--body", "0B")

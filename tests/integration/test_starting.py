@@ -3,6 +3,7 @@
 import contextlib
 import json
 import random
+import re
 import signal
 import socket
 import unittest
@@ -112,6 +113,18 @@ class Flags(unittest.TestCase):
             answer = run(program, "--no-such-flag")
             self.assertNotEqual(0, answer.returncode)
             self.assertIn("--no-such-flag", answer.stderr)
+
+
+class Memory(unittest.TestCase):
+    def test_a_broker_asks_for_large_pages_and_can_be_told_not_to(self):
+        def asked(**more):
+            said = run("muster-broker", "--version", env={"MIMALLOC_VERBOSE": "1", **more}).stderr
+            found = re.search(r"large_os_pages': (\d)", said)
+            return int(found[1]) if found else None
+
+        if asked() is None:
+            self.skipTest("this broker was built without mimalloc")
+        self.assertEqual((1, 0), (asked(), asked(MIMALLOC_LARGE_OS_PAGES="0")))
 
 
 class Endpoints(unittest.TestCase):

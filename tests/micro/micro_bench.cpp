@@ -133,8 +133,9 @@ FOR_EACH_POLICY(pick_and_bind);
 void in_flight_add_and_erase(State& state) {
   InFlightTable table;
   const auto add = [&table](std::uint64_t id) -> PendingRequest& {
-    PendingRequest& request = table.add(ClientConnection{static_cast<std::uint32_t>(id % 8)},
-                                        ClientRequestId{id}, {}, 512);
+    // Eight clients, whose ids follow each other.
+    const auto client = static_cast<std::uint32_t>(id / 256 % 8);
+    PendingRequest& request = table.add(ClientConnection{client}, ClientRequestId{id}, {}, 512);
     request.until = Time{std::chrono::seconds{600}} + Duration{static_cast<Duration::rep>(id)};
     table.rearm(request);
     return request;

@@ -13,8 +13,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// As in the real shell, but that messages are taken one by one, not sixteen together, and for the
-// bounds of what waits for a client that reads too little: small, so that they are reached.
+// As in the real shell, but that messages are taken one by one, not sixteen together; that a batch
+// is as small as one of the shell's can be, however many are at workers; and for the bounds of what
+// waits for a client that reads too little: small, so that they are reached.
 constexpr std::size_t actions_a_batch = 32;
 constexpr Duration outbox_retry = 2ms;
 constexpr std::size_t outbox_messages_max = 40;

@@ -10,7 +10,8 @@ namespace muster::bench {
 [[nodiscard]] int serve_proxy();
 
 // A loop between two ROUTERs that gives each message to the next worker in turn: what a broker of
-// this kind costs at the least. A worker is known from its first word, which is empty.
+// this kind costs at the least. A worker is known from its first word, which is empty; to a
+// heartbeat of others the answer is the same again.
 [[nodiscard]] int serve_router();
 
 }  // namespace muster::bench

@@ -139,8 +139,8 @@ void add_load(CLI::App& app, BenchOptions& options) {
              "Parts of an answer; 0 and 1: a FINAL alone,\nN: N CHUNKs and a FINAL (1)");
   add_duration(
       app, "--part-interval", options.part_interval, Duration{0},
-      "Time between the parts of an answer, which are then\nmeasured each alone (0s: all at "
-      "once)");
+      "Time between the parts of an answer, which are then\nmeasured each alone; the first comes "
+      "within it (0s:\nall at once)");
   add_number(app, "--models", options.models, std::uint64_t{1}, models_max,
              "Models, asked at random; each worker serves all (1)");
   add_number(app, "--crowd", options.crowd, std::uint64_t{0}, crowd_max,
@@ -234,6 +234,8 @@ std::variant<BenchOptions, Serve, Stopped> parse_command_line(std::vector<std::s
   if (options.part_interval > Duration{} && options.answer_size() < time_bytes)
     return wrong("--part-interval needs parts of 8 bytes or more, which say when they were sent");
   if (auto stop = resolve_targets(targets, options)) return *stop;
+  if (options.bulk > 0 && options.targets != std::vector{Target::muster})
+    return wrong("--bulk needs --target muster alone: no other knows whose worker is whose");
   return options;
 }
 

@@ -22,11 +22,12 @@ struct Figures {
   // Of the measured time.
   Duration time{};
   std::uint64_t answered = 0;
-  Histogram latencies;        // of what was sent in it, whenever it was answered
-  Histogram part_latencies;   // likewise of the parts of paced answers, each alone
-  Histogram bulk_latencies;   // of the requests with large bodies
-  Histogram heartbeats_late;  // the target's to its workers, of the whole run
-  Duration user{};            // of the target's process alone
+  Histogram latencies;            // of what was sent in it, whenever it was answered
+  Histogram part_latencies;       // likewise of the parts of paced answers, each alone
+  Histogram bulk_latencies;       // of the requests with large bodies
+  Histogram heartbeats_late;      // the target's to its workers, of the whole run
+  std::uint64_t crowd_heard = 0;  // likewise, those to the crowd
+  Duration user{};                // of the target's process alone
   Duration system{};
   std::uint64_t switches = 0;
   std::uint64_t resident_bytes = 0;  // at its end

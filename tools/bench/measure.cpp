@@ -38,7 +38,7 @@ class Load {
       : opened_(static_cast<std::ptrdiff_t>(options.threads + bulk_threads(options, target))),
         asking_(options.threads + bulk_threads(options, target)),
         bulk_from_(options.threads),
-        longest_answer_(options.part_interval * options.chunks()) {
+        longest_answer_(options.part_interval * (options.chunks() + 1)) {
     const std::shared_future<std::optional<Window>> go = go_.get_future().share();
     for (std::uint64_t i = 0; i < options.threads; ++i)
       drivers_.push_back(std::make_unique<Driver>(options, target, i));
@@ -99,6 +99,7 @@ class Load {
       figures.latencies.merge(yield.latencies);
       figures.part_latencies.merge(yield.part_latencies);
       figures.heartbeats_late.merge(yield.heartbeats_late);
+      figures.crowd_heard += yield.crowd_heard;
     }
   }
 

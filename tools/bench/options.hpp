@@ -44,15 +44,17 @@ struct BenchOptions {
   std::uint64_t slots = 0;         // of each worker; 0: enough for all that is outstanding
   std::uint64_t body_bytes = 256;  // of the request
   std::optional<std::uint64_t> answer_bytes;  // of each part of its answer; nothing: as many
-  std::uint64_t parts = 1;   // 0 and 1: a FINAL with the body; n: n CHUNKs, then FINAL
-  Duration part_interval{};  // between the parts of an answer; 0: all at once
+  std::uint64_t parts = 1;  // 0 and 1: a FINAL with the body; n: n CHUNKs, then FINAL
+  // Between the parts of an answer, of which the first comes at a time of its own within it; 0: all
+  // at once.
+  Duration part_interval{};
   std::uint64_t models = 1;
   std::string kind = "bench";  // how the names of its models and workers start
   // Clients beside these, each with one request at a time, whose body is so large; they have a
   // model, workers and a thread of their own. What they wait is told apart from the others.
   std::uint64_t bulk = 0;
   std::uint64_t bulk_bytes = std::uint64_t{16} * 1024 * 1024;
-  // Workers beside these, registered and heard, whom nobody asks; and how many models they serve.
+  // Workers beside these, heard once a second, whom nobody asks; and how many models they serve.
   std::uint64_t crowd = 0;
   std::uint64_t crowd_models = 1000;
 

@@ -191,6 +191,8 @@ Json run_json(const Figures& run) {
           {"part_latency", latencies_json(run.part_latencies)},
           {"bulk_latency", latencies_json(run.bulk_latencies)},
           {"heartbeats_late", latencies_json(run.heartbeats_late)},
+          {"crowd_heard", run.crowd_heard},
+          {"cpu_a_part", run.cpu_a_part()},
           {"cpu", (run.user + run.system).count()},
           {"cpu_a_request", run.a_request(run.user + run.system)},
           {"user_a_request", run.a_request(run.user)},

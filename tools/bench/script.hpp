@@ -53,8 +53,10 @@ struct Window {
 struct Yield {
   Histogram latencies;       // of measured requests, but for those that ended with an ERROR
   Histogram part_latencies;  // of the parts that a worker has sent at intervals: of each alone
-  // By how much a worker's wait for its broker's next heartbeat was longer than the interval.
+  // By how much a worker's wait for its broker's next heartbeat was longer than the interval; where
+  // it was shorter, 0.
   Histogram heartbeats_late;
+  std::uint64_t crowd_heard = 0;           // heartbeats that the target has sent to the crowd
   std::atomic<std::uint64_t> answered{0};  // so far; other threads look at it
 };
 

@@ -36,10 +36,10 @@ std::vector<std::string> command_of(Target target, const BenchOptions& options) 
   };
   // The log tells where it listens, at info and in JSON; a request leaves no line there. The limits
   // refuse nothing that can be asked for here.
-  for (const char* setting :
-       {"log.level=info", "log.format=json", "queue.depth_max=1000000",
-        "limits.outstanding_per_client_max=10000000", "limits.held_bytes_max=1TiB",
-        "limits.frame_bytes_max=128MiB", "limits.message_bytes_max=128MiB"}) {
+  for (const char* setting : {"log.level=info", "log.format=json", "queue.depth_max=1000000",
+                              "limits.outstanding_per_client_max=10000000",
+                              "limits.held_bytes_max=1TiB", "limits.client_backlog=1TiB",
+                              "limits.frame_bytes_max=128MiB", "limits.message_bytes_max=128MiB"}) {
     command.insert(command.end(), {"--set", setting});
   }
   for (const std::string& setting : options.settings)

@@ -65,6 +65,7 @@ void Worker::took(const Received& message) {
   if (message.is_hello()) return met();
   const auto id = id_of_request(message.header);
   if (!id) return took_other(message);
+  if (crowd_) return complain("one of the crowd was asked");
   if (message.frames != 1 || message.bytes != script_.body.size())
     complain("a request has lost its body");
   answer(message.from, *id);
@@ -158,7 +159,10 @@ void Worker::heartbeat(Time now) {
 }
 
 void Worker::took_other(const Received& message) {
-  if (script_.target == Target::router && crowd_) return;  // its own heartbeat, echoed
+  if (script_.target == Target::router && crowd_) {  // its own heartbeat, come back
+    ++yield_.crowd_heard;
+    return;
+  }
   const auto decoded = Decoder{WireLimits{}}.to_worker(Frame{message.header}, {});
   if (!decoded) return complain("a worker was told what it does not understand");
   std::visit(Overloaded{
@@ -181,7 +185,11 @@ void Worker::took_other(const Received& message) {
 }
 
 void Worker::heard_heartbeat(Time now) {
-  if (!crowd_) yield_.heartbeats_late.add(now - heartbeat_heard_ - interval_);
+  if (crowd_) {
+    ++yield_.crowd_heard;
+  } else {
+    yield_.heartbeats_late.add(now - heartbeat_heard_ - interval_);
+  }
   heartbeat_heard_ = now;
 }
 

@@ -2,7 +2,7 @@
 
 // One worker: answers each request at once. To a broker it is a worker like any other: it
 // registers, sends heartbeats and hears them (docs/protocol.md, sections 6 and 7). The others only
-// bring it requests.
+// bring it requests, and a bare ROUTER sends the heartbeats of a crowd back.
 
 #include <memory>
 #include <string>

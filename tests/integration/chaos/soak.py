@@ -17,7 +17,7 @@ import sys
 import threading
 
 from aftermath import what_is_left
-from stage import Agent, Broker, Load, now, say
+from stage import Agent, Broker, Load, now, say, wait_until
 from strikes import NS, ClientPlace, Place, Storm, draw_strikes
 from verdict import last_ended
 
@@ -122,6 +122,11 @@ def run(soak, options):
     if ended >= options.count:
         samples.add(ended, soak.resident())
     storm.over()
+    # One that has just been started would end of SIGTERM before it listens to it.
+    with contextlib.suppress(AssertionError):  # what is not back is told of by judge()
+        wait_until("all are well, and every client has asked",
+                   lambda: storm.all_are_well and all(last_ended(load) > 0 for load in soak.loads()
+                                                      if load.running), SOON_S)
     say("the load ends")
     for load in soak.loads():
         if load.running:

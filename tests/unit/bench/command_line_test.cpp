@@ -48,10 +48,14 @@ TEST(BenchCommandLine, ReadsAllOptions) {
                                       "1500ms",
                                       "--warm-up",
                                       "0s",
+                                      "--bulk",
+                                      "3",
+                                      "--bulk-body",
+                                      "2MiB",
                                       "--rate",
                                       "250.5",
                                       "--target",
-                                      "proxy",
+                                      "muster",
                                       "--runs",
                                       "9",
                                       "--seed",
@@ -80,7 +84,9 @@ TEST(BenchCommandLine, ReadsAllOptions) {
   EXPECT_EQ(options.duration, std::chrono::milliseconds{1500});
   EXPECT_EQ(options.warm_up, Duration{0});
   EXPECT_EQ(options.rate, 250.5);
-  EXPECT_EQ(options.targets, std::vector{Target::proxy});
+  EXPECT_EQ(options.bulk, 3u);
+  EXPECT_EQ(options.bulk_bytes, 2u * 1024 * 1024);
+  EXPECT_EQ(options.targets, std::vector{Target::muster});
   EXPECT_EQ(options.runs, 9u);
   EXPECT_EQ(options.seed, 11u);
   EXPECT_EQ(options.threads, 2u);
@@ -150,6 +156,7 @@ TEST(BenchCommandLine, SaysWhatIsWrongAndExitsWithTwo) {
       {{"--body", "1GiB"}, "64MiB"},
       {{"--bulk", "101"}, "from 0 to 100"},
       {{"--bulk-body", "65MiB"}, "64MiB"},
+      {{"--bulk", "1", "--target", "muster,proxy"}, "muster alone"},
       {{"--duration", "3"}, "no duration"},
       {{"--duration", "1ms"}, "from 10ms"},
       {{"--target", "nginx"}, "no target \"nginx\""},
