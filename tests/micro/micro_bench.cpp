@@ -110,20 +110,18 @@ void pick(State& state, RoutingPolicyKind policy) {
     benchmark::DoNotOptimize(crowd.choice->choose(request, crowd.now));
 }
 
-#define FOR_EACH_POLICY(what)                                                                  \
-  BENCHMARK_CAPTURE(what, lottery, RoutingPolicyKind::lottery)->Arg(1)->Arg(100)->Arg(10'000); \
-  BENCHMARK_CAPTURE(what, shortest_queue, RoutingPolicyKind::shortest_queue)                   \
-      ->Arg(1)                                                                                 \
-      ->Arg(100)                                                                               \
-      ->Arg(10'000);                                                                           \
-  BENCHMARK_CAPTURE(what, round_robin, RoutingPolicyKind::round_robin)                         \
-      ->Arg(1)                                                                                 \
-      ->Arg(100)                                                                               \
-      ->Arg(10'000);                                                                           \
-  BENCHMARK_CAPTURE(what, power_of_two, RoutingPolicyKind::power_of_two)                       \
-      ->Arg(1)                                                                                 \
-      ->Arg(100)                                                                               \
-      ->Arg(10'000)
+// 100,000 is told, not tuned for.
+void cluster_sizes(benchmark::internal::Benchmark* benchmark) {
+  for (const std::int64_t workers : {1, 100, 10'000, 100'000})
+    benchmark->Arg(workers);
+}
+
+#define FOR_EACH_POLICY(what)                                                                 \
+  BENCHMARK_CAPTURE(what, lottery, RoutingPolicyKind::lottery)->Apply(cluster_sizes);         \
+  BENCHMARK_CAPTURE(what, shortest_queue, RoutingPolicyKind::shortest_queue)                  \
+      ->Apply(cluster_sizes);                                                                 \
+  BENCHMARK_CAPTURE(what, round_robin, RoutingPolicyKind::round_robin)->Apply(cluster_sizes); \
+  BENCHMARK_CAPTURE(what, power_of_two, RoutingPolicyKind::power_of_two)->Apply(cluster_sizes)
 FOR_EACH_POLICY(pick);
 FOR_EACH_POLICY(pick_and_bind);
 
@@ -183,7 +181,12 @@ void whole_request(State& state) {
     path.ask();
   }
 }
-BENCHMARK(whole_request)->Args({4, 1})->Args({5000, 1})->Args({5000, 1000})->Args({10'000, 1000});
+BENCHMARK(whole_request)
+    ->Args({4, 1})
+    ->Args({5000, 1})
+    ->Args({5000, 1000})
+    ->Args({10'000, 1000})
+    ->Args({100'000, 1000});
 
 void whole_chunk(State& state) {
   constexpr std::size_t chunks = 1000;
@@ -202,7 +205,7 @@ void heartbeat(State& state) {
     path.beat();
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
-BENCHMARK(heartbeat)->Arg(1)->Arg(100)->Arg(10'000);
+BENCHMARK(heartbeat)->Apply(cluster_sizes);
 
 }  // namespace
 }  // namespace muster::broker

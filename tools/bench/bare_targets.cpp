@@ -29,6 +29,7 @@ void* bound_socket(SocketContext& context, int type) {
   // A ROUTER drops what is above its mark, and the windows of the clients bound all there is.
   set(ZMQ_SNDHWM, 0);
   set(ZMQ_RCVHWM, 0);
+  set(ZMQ_BACKLOG, 1024);  // a crowd that dials in all at once
   CHECK(zmq_bind(socket, "tcp://127.0.0.1:*") == 0, "loopback has no free port");
   return socket;
 }
