@@ -92,7 +92,7 @@ class RouterLoop {
   void answers() {
     for (int i = 0; i < burst && take(backend_, id_); ++i) {
       CHECK(take(backend_, frame_), "libzmq gave a part of a message");
-      if (!frame_.more() && frame_.size() > 0) {  // a heartbeat of the crowd: has its echo
+      if (!frame_.more() && !frame_.empty()) {  // a heartbeat of the crowd: has its echo
         give(backend_, id_, true);
         give(backend_, frame_, false);
         continue;
