@@ -47,7 +47,9 @@ void check_request(const PendingRequest& request, const WorkerRegistry& workers,
 
 // Who waits to be looked at, or for the end of its time aside, is not held to what it is now.
 void check_pools(const WorkerRegistry& workers, Time now) {
+  std::size_t serving = 0;
   for (const auto& [name, worker] : workers.all()) {
+    serving += worker->names.empty() ? 0 : 1;
     CHECK(worker->seats.size() == worker->names.size(), "a worker has no seat for a name of its");
     if (worker->is_touched || (worker->aside && now >= worker->aside_until)) continue;
     for (const Seat& seat : worker->seats) {
@@ -55,6 +57,7 @@ void check_pools(const WorkerRegistry& workers, Time now) {
       CHECK(seat.pool->is_current(seat.number, now), "a worker is chosen by what it was before");
     }
   }
+  CHECK(serving == workers.serving_any(), "those that serve anything are counted wrongly");
 }
 
 }  // namespace

@@ -28,14 +28,11 @@ bool NoWorkerHandler::servable(const PendingRequest& request) const {
 
 // What may be the matter where nobody has served a model yet; a part of a sentence.
 std::string NoWorkerHandler::never_served() const {
-  std::size_t silent = 0;
-  const WorkerInfo* first = nullptr;
-  for (const auto& [name, worker] : workers_.all()) {
-    if (!worker->names.empty()) continue;
-    if (silent++ == 0) first = worker.get();
-  }
+  const std::size_t silent = workers_.all().size() - workers_.serving_any();
   if (silent == 0) return "check the name";
-  return "check the name, or wait: worker " + in_quotes(first->name) +
+  const auto first = std::ranges::find_if(
+      workers_.all(), [](const auto& entry) { return entry.second->names.empty(); });
+  return "check the name, or wait: worker " + in_quotes(first->second->name) +
          (silent == 1 ? " has" : " and " + std::to_string(silent - 1) + " more have") +
          " not said yet what is served there";
 }
@@ -50,8 +47,7 @@ std::string NoWorkerHandler::served_no_more(const PendingRequest& request, Time 
            in_seconds(now - last->at) + ": " + last->reason;
     if (text.ends_with('.')) text.pop_back();
   }
-  const auto others = std::ranges::count_if(
-      workers_.all(), [](const auto& entry) { return !entry.second->names.empty(); });
+  const std::size_t others = workers_.serving_any();
   if (others == 0) return text;
   return text + "; " + std::to_string(others) +
          (others == 1 ? " worker is live and serves others" : " workers are live and serve others");

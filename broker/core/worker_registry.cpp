@@ -154,13 +154,14 @@ std::vector<const GoneWorker*> WorkerRegistry::gone(Time now) const {
 }
 
 const GoneWorker* WorkerRegistry::last_gone(std::string_view model, Time now) const {
-  const auto found = std::ranges::find_if(gone_, [&](const GoneWorker& worker) {
-    return std::ranges::find(worker.models, model) != worker.models.end();
-  });
-  return found != gone_.end() && now - found->at <= gone_kept ? &*found : nullptr;
+  const std::size_t count = std::min(gone_.size(), gone_looked_at_max);
+  for (std::size_t i = 0; i < count && now - gone_[i].at <= gone_kept; ++i)
+    if (std::ranges::find(gone_[i].models, model) != gone_[i].models.end()) return &gone_[i];
+  return nullptr;
 }
 
 void WorkerRegistry::index_models(WorkerInfo& worker) {
+  if (!worker.names.empty()) ++serving_any_;
   for (const std::string& name : worker.names) {
     by_model_.try_emplace(name, policy_).first->second.join(worker);
     if (names_seen_.size() < names_remembered_max) names_seen_.insert(name);
@@ -169,6 +170,7 @@ void WorkerRegistry::index_models(WorkerInfo& worker) {
 }
 
 void WorkerRegistry::unindex_models(WorkerInfo& worker) {
+  if (!worker.names.empty()) --serving_any_;
   for (const std::string& name : worker.names) {
     const auto found = by_model_.find(name);
     found->second.leave(worker);

@@ -47,7 +47,8 @@ class WorkerRegistry {
 
   static constexpr std::size_t gone_max = 1024;  // beyond: the oldest is forgotten
   static constexpr std::size_t gone_models_max = 16;
-  static constexpr std::size_t removed_max = 1024;  // beyond: one of them is forgotten
+  static constexpr std::size_t gone_looked_at_max = 64;  // by last_gone()
+  static constexpr std::size_t removed_max = 1024;       // beyond: one of them is forgotten
   static constexpr std::size_t gone_reason_bytes_max = 256;
   static constexpr Duration gone_kept = std::chrono::hours{1};
   static constexpr std::size_t names_remembered_max =
@@ -61,6 +62,9 @@ class WorkerRegistry {
   [[nodiscard]] WorkerInfo* find(WorkerConnection connection);
   [[nodiscard]] WorkerInfo* find(SessionId session);
   [[nodiscard]] const ByName& all() const { return by_name_; }
+
+  // How many serve anything, in whatever state. O(1).
+  [[nodiscard]] std::size_t serving_any() const { return serving_any_; }
 
   // Those that serve a model, by name or alias, in whatever state.
   [[nodiscard]] std::span<WorkerInfo* const> serving(std::string_view model) const;
@@ -91,7 +95,8 @@ class WorkerRegistry {
 
   // Workers gone within the last hour and not back since, the latest first.
   [[nodiscard]] std::vector<const GoneWorker*> gone(Time now) const;
-  // The latest of them that served `model`, not by an alias; null: none did.
+  // The latest of them that served `model`, not by an alias; null: none did of those that are
+  // looked at, since requests for a model that is gone come by the thousand.
   [[nodiscard]] const GoneWorker* last_gone(std::string_view model, Time now) const;
 
  private:
@@ -117,6 +122,7 @@ class WorkerRegistry {
   std::deque<GoneWorker> gone_;
   std::map<std::string, Instance> removed_;
   std::uint64_t last_session_ = 0;
+  std::size_t serving_any_ = 0;
 };
 
 }  // namespace muster::broker
