@@ -4,6 +4,7 @@
 #include <array>
 
 #include "broker/core/text.hpp"
+#include "broker/core/worker_notes.hpp"
 
 namespace muster::broker {
 namespace {
@@ -41,12 +42,7 @@ std::string NoWorkerHandler::never_served() const {
 std::string NoWorkerHandler::served_no_more(const PendingRequest& request, Time now) const {
   std::string text;
   // A request that was lost with its worker tells of that one already.
-  const GoneWorker* last = workers_.last_gone(request.model, now);
-  if (last != nullptr && request.retries() == 0) {
-    text = "; the last was worker " + in_quotes(last->name) + ", gone for " +
-           in_seconds(now - last->at) + ": " + last->reason;
-    if (text.ends_with('.')) text.pop_back();
-  }
+  if (request.retries() == 0) text = last_text(workers_.last_gone(request.model, now), now);
   const std::size_t others = workers_.serving_any();
   if (others == 0) return text;
   return text + "; " + std::to_string(others) +

@@ -56,13 +56,9 @@ std::string note_on(const Census& census, const std::string& model) {
   const bool known = census.workers.ever_served(model);
   std::string note;
   if (serving.empty())
-    note = known ? "no live worker serves it any more"
+    note = known ? "no live worker serves it any more" +
+                       last_text(census.workers.last_gone(model, census.now), census.now)
                  : "no worker has served it since this broker started";
-  if (const GoneWorker* last = census.workers.last_gone(model, census.now);
-      serving.empty() && last != nullptr) {
-    note += "; the last was worker " + in_quotes(last->name) + ", gone for " +
-            in_seconds(census.now - last->at) + ": " + last->reason;
-  }
   const Time until = std::max(census.now + census.options.no_worker_wait,
                               census.started + census.options.restart_grace);
   if (until <= census.now) return note;

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "broker/core/counters.hpp"
+#include "broker/core/text.hpp"
 #include "broker/core/worker_info.hpp"
+#include "broker/core/worker_registry.hpp"
 
 namespace muster::broker {
 
@@ -21,6 +23,16 @@ inline void note(const WorkerInfo& worker, std::string_view what, std::string de
 [[nodiscard]] inline std::string state_text(const WorkerInfo& worker) {
   const std::string state{state_name(worker.state)};
   return worker.why.empty() ? state : state + " (" + worker.why + ")";
+}
+
+// "; the last was worker "A", gone for 3.0 s: expired: nothing heard for 3.0 s": who served a model
+// that nobody serves any more; empty: it is not known. Goes on in a sentence.
+[[nodiscard]] inline std::string last_text(const GoneWorker* last, Time now) {
+  if (last == nullptr) return {};
+  std::string text = "; the last was worker " + in_quotes(last->name) + ", gone for " +
+                     in_seconds(now - last->at) + ": " + last->reason;
+  if (text.ends_with('.')) text.pop_back();
+  return text;
 }
 
 // The first few of them, and how many more.

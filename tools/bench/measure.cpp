@@ -35,14 +35,14 @@ constexpr Duration progress_interval = std::chrono::milliseconds{250};
 class Load {
  public:
   Load(const BenchOptions& options, Target target, const Endpoints& endpoints)
-      : opened_(static_cast<std::ptrdiff_t>(options.threads + bulk_threads(options, target))),
-        asking_(options.threads + bulk_threads(options, target)),
+      : opened_(static_cast<std::ptrdiff_t>(options.threads + bulk_threads(options))),
+        asking_(options.threads + bulk_threads(options)),
         bulk_from_(options.threads),
         longest_answer_(options.part_interval * (options.chunks() + 1)) {
     const std::shared_future<std::optional<Window>> go = go_.get_future().share();
     for (std::uint64_t i = 0; i < options.threads; ++i)
       drivers_.push_back(std::make_unique<Driver>(options, target, i));
-    if (bulk_threads(options, target) > 0)
+    if (options.bulk > 0)
       drivers_.push_back(std::make_unique<Driver>(options.bulk_side(), target, 0));
     failures_.resize(drivers_.size());
     for (std::size_t i = 0; i < drivers_.size(); ++i)
@@ -113,9 +113,8 @@ class Load {
       drivers_[i]->run(*window, window->until + longest_answer_ + answer_patience, asking_);
   }
 
-  // The other targets can't tell one worker from another.
-  static std::uint64_t bulk_threads(const BenchOptions& options, Target target) {
-    return target == Target::muster && options.bulk > 0 ? 1 : 0;
+  static std::uint64_t bulk_threads(const BenchOptions& options) {
+    return options.bulk > 0 ? 1 : 0;
   }
 
   std::latch opened_;

@@ -164,10 +164,12 @@ std::vector<RequestNote> Bench::take_request_notes() {
   return std::exchange(request_notes_, {});
 }
 
-Value Bench::query(const std::string& name) {
+Value Bench::query(const std::string& name, Value args) {
   answer_ = {};
-  give(ClientSaid{
-      ClientConnection{4'000'000'000}, Query{WireId{++last_query_}, name, Value::Map{}}, {}, {}});
+  give(ClientSaid{ClientConnection{4'000'000'000},
+                  Query{WireId{++last_query_}, name, std::move(args)},
+                  {},
+                  {}});
   return answer_;
 }
 

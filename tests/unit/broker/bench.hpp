@@ -69,7 +69,7 @@ class Bench {
   [[nodiscard]] std::vector<RequestNote> take_request_notes();
   void drop() { (void)take(); }
 
-  [[nodiscard]] Value query(const std::string& name);
+  [[nodiscard]] Value query(const std::string& name, Value args = Value::Map{});
   [[nodiscard]] Value worker(const std::string& name);        // its row of `workers`
   [[nodiscard]] std::uint64_t stat(const std::string& path);  // "errors.NO_WORKER"; 0 if absent
 

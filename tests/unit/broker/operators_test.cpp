@@ -131,6 +131,20 @@ TEST(Operators, WhySaysWhatIsTrueOfEachWorker) {
                           "its connection is gone; nothing heard for 0.0 s"}));
 }
 
+TEST(Operators, WhySaysWhoWasTheLastToServeAModel) {
+  Bench bench;
+  const auto note = [&](const std::string& model) {
+    const Value answer = bench.query("why", Value::Map{{"model", Value{model}}});
+    return std::string{answer.find("models")->array()->front().find("note")->string_or("")};
+  };
+  bench.add_worker(1, {.name = "A"});
+  EXPECT_EQ(note("other"), "no worker has served it since this broker started");
+  bench.worker_says(1, Deregister{"The power went."});
+  EXPECT_EQ(note("m"),
+            "no live worker serves it any more; the last was worker \"A\", gone for 0.0 s: "
+            "deregistered: it has deregistered: The power went");
+}
+
 TEST(Stop, WithTimeLetsWhatIsOutstandingFinish) {
   Bench bench;
   bench.add_worker(1);
