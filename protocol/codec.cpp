@@ -2,6 +2,7 @@
 
 #include <boost/endian/conversion.hpp>
 #include <cstring>
+#include <utility>
 
 #include "protocol/check.hpp"
 
@@ -62,13 +63,13 @@ std::string_view state_name(WorkerState state) {
   return "";
 }
 
-Frame with_id(Frame header, IdSpan span, WireId id) {
+void put_id(Frame& header, IdSpan span, WireId id) {
   const std::size_t size = header.size();
   const std::size_t after = std::size_t{span.offset} + span.width;
   CHECK(span.width > 0 && after <= size, "the span of an id is not of this header");
   if (span.width == long_form_width && !header.shared()) {
     write_long_form(header.mutable_bytes().data() + span.offset, id.value);
-    return header;
+    return;
   }
   Frame fresh = Frame::of_size(span.offset + long_form_width + (size - after));
   std::byte* to = fresh.mutable_bytes().data();
@@ -76,7 +77,12 @@ Frame with_id(Frame header, IdSpan span, WireId id) {
   std::memcpy(to, from, span.offset);
   write_long_form(to + span.offset, id.value);
   std::memcpy(to + span.offset + long_form_width, from + after, size - after);
-  return fresh;
+  header = std::move(fresh);
+}
+
+Frame with_id(Frame header, IdSpan span, WireId id) {
+  put_id(header, span, id);
+  return header;
 }
 
 }  // namespace muster

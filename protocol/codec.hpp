@@ -7,7 +7,7 @@
 // a stable word to count by and a sentence to show, with the message's id wherever one can be read,
 // so that the peer can be answered (section 11).
 //
-// A header that is passed on is not encoded again: with_id() puts another id into it, in place
+// A header that is passed on is not encoded again: put_id() puts another id into it, in place
 // where the id came in its 9-byte form, and leaves every other byte, known or not, as it was.
 
 #include <cstdint>
@@ -64,8 +64,8 @@ struct Decoded {
 class Decoder {
  public:
   // What becomes of the fields that only the two ends of a request need: `path`, `type`, `headers`
-  // and `trace` of REQUEST, `type` and `headers` of a part's `meta`. Who passes a header on as it
-  // came asks for `what_routes`: then they are checked alike, and left empty.
+  // and `trace` of REQUEST; `type`, `headers` and `usage` of a part's `meta`. Who passes a header
+  // on as it came asks for `what_routes`: then they are checked alike, and left empty.
   enum class Keep : std::uint8_t { all, what_routes };
 
   explicit Decoder(WireLimits limits, Keep keep = Keep::all);
@@ -88,8 +88,9 @@ class Decoder {
                                                            const Payload& payload,
                                                            std::size_t dropped_frames = 0);
 
-  // The same, decoded in its place: moving a whole message costs a broker as much as reading it.
-  // What is in `message` where there is a Fault means nothing. REQUIRES: `message` is as made.
+  // The same, decoded in its place: moving a whole message costs a broker as much as reading it,
+  // and so does making one anew. What `message` held is replaced; where there is a Fault, what is
+  // in it means nothing.
   [[nodiscard]] std::optional<Fault> from_client_into(FromClient& message, IdSpan& id,
                                                       const Frame& header, const Payload& payload,
                                                       std::size_t dropped_frames);
@@ -130,8 +131,11 @@ template <class... Messages>
   return std::visit([](const auto& m) { return encode(m); }, message);
 }
 
-// `header` with `id` in its 9-byte form in the place of `span`: in place if the span is 9 wide and
-// nobody shares the bytes, else in a fresh frame. REQUIRES: `span` came from decoding `header`.
+// Puts `id` into `header`, in its 9-byte form in the place of `span`: in place if the span is 9
+// wide and nobody shares the bytes, else in a fresh frame. REQUIRES: `span` came from decoding
+// `header`.
+void put_id(Frame& header, IdSpan span, WireId id);
+// `header` with that id.
 [[nodiscard]] Frame with_id(Frame header, IdSpan span, WireId id);
 
 }  // namespace muster

@@ -6,6 +6,7 @@
 
 #include "protocol/codec.hpp"
 #include "protocol/codec_messages.hpp"
+#include "protocol/codec_plain.hpp"
 #include "protocol/codec_preamble.hpp"
 #include "protocol/codec_reader.hpp"
 #include "protocol/codec_tape.hpp"
@@ -74,8 +75,13 @@ struct Decoder::Impl {
   // What can be said once it has been parsed, before the message itself is read.
   std::optional<Fault> check_header(std::string_view header, const codec::Preamble& preamble);
 
+  // `message` is as made.
   template <class Messages>
   std::optional<Fault> decode_into(Messages& message, IdSpan& id, const Frame& header,
+                                   const Payload& payload, std::size_t dropped_frames);
+  // `message` may hold anything.
+  template <class Messages>
+  std::optional<Fault> decode_over(Messages& message, IdSpan& id, const Frame& header,
                                    const Payload& payload, std::size_t dropped_frames);
   template <class Messages>
   Result<Decoded<Messages>, Fault> decode(const Frame& header, const Payload& payload,
@@ -173,10 +179,26 @@ std::optional<Fault> Decoder::Impl::decode_into(Messages& message, IdSpan& id, c
 }
 
 template <class Messages>
+std::optional<Fault> Decoder::Impl::decode_over(Messages& message, IdSpan& id, const Frame& header,
+                                                const Payload& payload,
+                                                std::size_t dropped_frames) {
+  if constexpr (std::is_same_v<Messages, FromClient> || std::is_same_v<Messages, FromWorker>) {
+    if (keep == Keep::what_routes && !check_size(header, payload, dropped_frames)) {
+      if (const auto span = codec::read_plain(header.text(), limits, message)) {
+        id = *span;
+        return std::nullopt;
+      }
+    }
+  }
+  message.template emplace<0>();
+  return decode_into(message, id, header, payload, dropped_frames);
+}
+
+template <class Messages>
 Result<Decoded<Messages>, Fault> Decoder::Impl::decode(const Frame& header, const Payload& payload,
                                                        std::size_t dropped_frames) {
   Decoded<Messages> decoded;
-  if (auto fault = decode_into(decoded.message, decoded.id, header, payload, dropped_frames))
+  if (auto fault = decode_over(decoded.message, decoded.id, header, payload, dropped_frames))
     return failure(std::move(*fault));
   return decoded;
 }
@@ -210,12 +232,12 @@ Result<Decoded<ToWorker>, Fault> Decoder::to_worker(const Frame& header, const P
 
 std::optional<Fault> Decoder::from_client_into(FromClient& message, IdSpan& id, const Frame& header,
                                                const Payload& payload, std::size_t dropped_frames) {
-  return impl_->decode_into(message, id, header, payload, dropped_frames);
+  return impl_->decode_over(message, id, header, payload, dropped_frames);
 }
 
 std::optional<Fault> Decoder::from_worker_into(FromWorker& message, IdSpan& id, const Frame& header,
                                                const Payload& payload, std::size_t dropped_frames) {
-  return impl_->decode_into(message, id, header, payload, dropped_frames);
+  return impl_->decode_over(message, id, header, payload, dropped_frames);
 }
 
 }  // namespace muster

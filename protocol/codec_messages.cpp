@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 namespace muster::codec {
 namespace {
@@ -62,10 +63,11 @@ void read_part_meta(Reader& in, PartMeta& meta) {
     } else if (key == "worker") {
       meta.worker = in.name(Empty::allowed);
     } else if (key == "usage") {
-      meta.usage = in.value();
-      if (!in.failed() && !meta.usage.is_nil() && meta.usage.map() == nullptr) {
+      Value usage = in.value();
+      if (!in.failed() && !usage.is_nil() && usage.map() == nullptr) {
         in.impossible("is not a map; it must be one.");
       }
+      if (in.keeps_all()) meta.usage = std::move(usage);
     } else {
       in.skip();
     }

@@ -70,8 +70,9 @@ class Reader {
   [[nodiscard]] Value value();
   void skip();
 
-  // The same readings, where the field is one that the ends alone need: checked alike, and given
-  // only where all is kept.
+  // Whether what the ends alone need is kept too. The same readings for such a field: it is checked
+  // alike, and given only where all is kept.
+  [[nodiscard]] bool keeps_all() const { return keep_all_; }
   [[nodiscard]] std::string end_text();
   [[nodiscard]] StringMap end_string_map();
 

@@ -27,16 +27,41 @@ Follow after(std::uint8_t lead) {
   return {};
 }
 
+template <class Word>
+Word load(const char* at) {
+  Word word = 0;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+constexpr std::uint64_t high_bits = 0x8080808080808080;
+
 bool starts_with_eight_ascii(std::string_view text) {
-  if (text.size() < 8) return false;
-  std::uint64_t eight = 0;
-  std::memcpy(&eight, text.data(), 8);
-  return (eight & 0x8080808080808080) == 0;
+  return text.size() >= 8 && (load<std::uint64_t>(text.data()) & high_bits) == 0;
+}
+
+// As nearly all strings are: short, and read in two or three loads.
+bool is_short_ascii(std::string_view text) {
+  const char* const begin = text.data();
+  const std::size_t size = text.size();
+  std::uint64_t seen = 0;
+  if (size >= 8) {
+    for (std::size_t i = 0; i + 8 < size; i += 8)
+      seen |= load<std::uint64_t>(begin + i);
+    seen |= load<std::uint64_t>(begin + size - 8);
+  } else if (size >= 4) {
+    seen = load<std::uint32_t>(begin) | load<std::uint32_t>(begin + size - 4);
+  } else {
+    for (std::size_t i = 0; i < size; ++i)
+      seen |= static_cast<unsigned char>(begin[i]);
+  }
+  return (seen & high_bits) == 0;
 }
 
 }  // namespace
 
 bool is_utf8(std::string_view text) {
+  if (text.size() <= 64 && is_short_ascii(text)) return true;
   std::size_t i = 0;
   while (i < text.size()) {
     if (starts_with_eight_ascii(text.substr(i))) {

@@ -154,14 +154,9 @@ class Payload {
     return *this;
   }
 
-  void add(Frame frame) {
-    if (count_ == 0) {
-      first_ = std::move(frame);
-    } else {
-      rest_.push_back(std::move(frame));
-    }
-    ++count_;
-  }
+  void add(Frame frame) { add() = std::move(frame); }
+  // An empty frame at the end, to be filled in its place.
+  [[nodiscard]] Frame& add() { return count_++ == 0 ? first_ : rest_.emplace_back(); }
 
   [[nodiscard]] std::size_t frame_count() const { return count_; }
   [[nodiscard]] bool empty() const { return count_ == 0; }

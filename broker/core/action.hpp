@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "broker/core/event.hpp"
@@ -18,20 +19,29 @@ struct SendToClient {
 
 // A worker's CHUNK, FINAL or ERROR, passed on under the client's id, which the header has already.
 struct RelayToClient {
+  RelayToClient(ClientConnection client, ClientRequestId as, Frame&& with, Payload&& and_with)
+      : to(client), id(as), header(std::move(with)), payload(std::move(and_with)) {}
   ClientConnection to;
   ClientRequestId id;
   Frame header;
   Payload payload;
 };
 
+// What a broker tells a worker of its own accord: all that may be said to one but REQUEST, which it
+// passes on. An Action is as large as the largest of them, and a batch has to stay in the cache.
+using Control =
+    std::variant<Cancel, BrokerHeartbeat, Registered, Reregister, Dismiss, Probe, Drain>;
+
 struct SendToWorker {
   WorkerConnection to;
-  ToWorker message;
+  Control message;
 };
 
 // A client's REQUEST, passed on under the broker's id for this attempt, which the header has
 // already.
 struct RelayToWorker {
+  RelayToWorker(WorkerConnection worker, BrokerId as, Frame&& with, Payload&& and_with)
+      : to(worker), id(as), header(std::move(with)), payload(std::move(and_with)) {}
   WorkerConnection to;
   BrokerId id;
   Frame header;

@@ -109,7 +109,7 @@ void Dispatcher::accept(ClientConnection from, Request&& message, Header&& heade
   const Duration first = asked.first_timeout.value_or(options_.first_timeout);
   if (first > Duration::zero()) request.first_until = step.now + first;
   request.idle_timeout = asked.idle_timeout.value_or(options_.idle_timeout);
-  Message as_it_came{std::move(header), std::move(payload)};
+  const Arrived as_it_came{header, payload};
   place(request, &as_it_came, step);
 }
 
@@ -124,11 +124,11 @@ void Dispatcher::reject(ClientConnection from, WireId id, const Verdict& verdict
 
 // ---- it is given to a worker, or waits -------------------------------------------------------
 
-void Dispatcher::place(PendingRequest& request, Message* as_it_came, Step& step) {
+void Dispatcher::place(PendingRequest& request, const Arrived* as_it_came, Step& step) {
   if (request.is_late(step.now)) return wait(request);  // the next Tick ends it
   if (WorkerInfo* worker = choice_.choose(request, step.now)) {
-    return bind(request, *worker,
-                as_it_came != nullptr ? std::move(*as_it_came) : request.kept.give(), step);
+    if (as_it_came == nullptr) return bind(request, *worker, step);
+    return bind(request, *worker, as_it_came->header, as_it_came->payload, step);
   }
   if (!no_worker_.servable(request)) return hold_or_answer(request, step);
   if (as_it_came != nullptr && waiting_.depth(request.model) >= options_.queue_depth_max) {
@@ -166,7 +166,13 @@ void Dispatcher::answer_no_worker(PendingRequest& request, Step& step) {
   fail(request, {ErrorCode::no_worker, why.word, why.retryable, before + why.sentence}, true, step);
 }
 
-void Dispatcher::bind(PendingRequest& request, WorkerInfo& worker, Message&& message, Step& step) {
+void Dispatcher::bind(PendingRequest& request, WorkerInfo& worker, Step& step) {
+  auto [header, payload] = request.kept.give();
+  bind(request, worker, header, payload, step);
+}
+
+void Dispatcher::bind(PendingRequest& request, WorkerInfo& worker, Header& header, Payload& payload,
+                      Step& step) {
   CHECK(worker.can_take(step.now), "a request was bound to a worker without a free slot");
   // An orphan of an earlier broker may stand under an id of ours that has not come yet.
   while (requests_.find(BrokerId{next_id_}) != nullptr)
@@ -175,9 +181,8 @@ void Dispatcher::bind(PendingRequest& request, WorkerInfo& worker, Message&& mes
   requests_.bind(request, worker, attempt, step.now);
   request.held_until = time_never;
   choice_.chosen(request, worker);
-  step.out.push_back(RelayToWorker{worker.connection, attempt,
-                                   std::move(message.first).renumbered(wire(attempt)),
-                                   std::move(message.second)});
+  step.out.emplace_back(std::in_place_type<RelayToWorker>, worker.connection, attempt,
+                        header.renumbered(wire(attempt)), std::move(payload));
 }
 
 void Dispatcher::fill(WorkerInfo& worker, Step& step) {
@@ -185,7 +190,7 @@ void Dispatcher::fill(WorkerInfo& worker, Step& step) {
     PendingRequest* next = waiting_.next_for(worker, step.now);
     if (next == nullptr) return;
     waiting_.remove(*next);
-    bind(*next, worker, next->kept.give(), step);
+    bind(*next, worker, step);
   }
 }
 
@@ -206,8 +211,7 @@ void Dispatcher::look_again(PendingRequest& request, Step& step) {
   request.forget_avoided(step.now);
   if (step.now >= request.held_until) return answer_no_worker(request, step);
   waiting_.remove(request);
-  if (WorkerInfo* worker = choice_.choose(request, step.now))
-    return bind(request, *worker, request.kept.give(), step);
+  if (WorkerInfo* worker = choice_.choose(request, step.now)) return bind(request, *worker, step);
   wait(request);
 }
 
@@ -239,9 +243,13 @@ void Dispatcher::part(PendingRequest& request, const Chunk& chunk, Header&& head
     request.idle_until = step.now + request.idle_timeout;
     requests_.rearm(request);
   }
-  step.out.push_back(RelayToClient{request.client, request.id,
-                                   std::move(header).renumbered(wire(request.id)),
-                                   std::move(payload)});
+  pass_on(request, header, payload, step);
+}
+
+void Dispatcher::pass_on(const PendingRequest& request, Header& header, Payload& payload,
+                         Step& step) {
+  step.out.emplace_back(std::in_place_type<RelayToClient>, request.client, request.id,
+                        header.renumbered(wire(request.id)), std::move(payload));
 }
 
 void Dispatcher::finish(PendingRequest& request, const Final& final, Header&& header,
@@ -255,9 +263,7 @@ void Dispatcher::finish(PendingRequest& request, const Final& final, Header&& he
   }
   ++counters_.finals;
   ++request.worker->served;
-  step.out.push_back(RelayToClient{request.client, request.id,
-                                   std::move(header).renumbered(wire(request.id)),
-                                   std::move(payload)});
+  pass_on(request, header, payload, step);
   close(request, "FINAL", {}, step);
   free_slot(request, step);
 }
@@ -289,9 +295,7 @@ void Dispatcher::fail_by_worker(PendingRequest& request, const Error& error, Hea
   ++worker.failed;
   counters_.count_error(error.code, error.meta.reason);
   note_failure(&request, error.code, error.meta.reason, error.message, step);
-  step.out.push_back(RelayToClient{request.client, request.id,
-                                   std::move(header).renumbered(wire(request.id)),
-                                   std::move(payload)});
+  pass_on(request, header, payload, step);
   close(request, error_name(error.code), error.meta.reason, step);
   free_slot(request, step);
 }

@@ -18,8 +18,11 @@ struct Header {
   Frame frame;
   IdSpan id;
   [[nodiscard]] Header keep() const { return {frame.keep(), id}; }
-  // The frame under another id. The header is used up.
-  [[nodiscard]] Frame renumbered(WireId to) && { return with_id(std::move(frame), id, to); }
+  // The frame under another id, which is taken from here.
+  [[nodiscard]] Frame&& renumbered(WireId to) {
+    put_id(frame, id, to);
+    return std::move(frame);
+  }
 };
 
 struct ClientSaid {

@@ -119,6 +119,10 @@ class Broker {
   bool all_quiet_ = false;     // the last turn has found both sockets empty, and has not spoken
   Time busy_until_;            // looks for news instead of waiting for them
   std::array<transport::Incoming, 16> incoming_;  // taken from a socket together
+  // A ClientSaid and a WorkerSaid, for one message after the other: making an event anew costs as
+  // much as reading one.
+  Event client_said_{std::in_place_type<ClientSaid>};
+  Event worker_said_{std::in_place_type<WorkerSaid>};
   std::vector<Action> actions_;
   static constexpr std::size_t actions_a_batch_min = 32;
   std::size_t actions_a_batch_ = actions_a_batch_min;  // of this turn

@@ -222,17 +222,14 @@ void Socket::Impl::learn_of_breaks() {
 void Socket::Impl::receive_payload(Incoming& into, bool more) {
   std::uint64_t bytes = into.header.size();
   bool over = false;
-  while (more) {
-    Frame frame;
+  while (more && !over) {
+    Frame& frame = into.payload.add();
     more = take_rest(frame);
-    if (over) {
-      ++into.dropped_frames;
-      continue;
-    }
     bytes += frame.size();
-    into.payload.add(std::move(frame));
     over = bytes > limits.message_bytes || into.payload.frame_count() + 1 > limits.frames;
   }
+  for (Frame dropped; more; ++into.dropped_frames)
+    more = take_rest(dropped);
 }
 
 bool Socket::Impl::take_rest(Frame& into) {

@@ -100,25 +100,23 @@ void HotPath::tick() {
 }
 
 void HotPath::from_client(ClientConnection from, Frame header, Payload payload) {
-  Event event{std::in_place_type<ClientSaid>};
-  auto& said = std::get<ClientSaid>(event);
+  auto& said = std::get<ClientSaid>(client_said_);
   CHECK(!client_decoder_.from_client_into(said.message, said.header.id, header, payload, 0),
         "a header that can't be read");
   said.from = from;
   said.header.frame = std::move(header);
   said.payload = std::move(payload);
-  step(std::move(event));
+  step(std::move(client_said_));
 }
 
 void HotPath::from_worker(WorkerConnection from, Frame header, Payload payload) {
-  Event event{std::in_place_type<WorkerSaid>};
-  auto& said = std::get<WorkerSaid>(event);
+  auto& said = std::get<WorkerSaid>(worker_said_);
   CHECK(!worker_decoder_.from_worker_into(said.message, said.header.id, header, payload, 0),
         "a header that can't be read");
   said.from = from;
   said.header.frame = std::move(header);
   said.payload = std::move(payload);
-  step(std::move(event));
+  step(std::move(worker_said_));
 }
 
 void HotPath::step(Event&& event) {

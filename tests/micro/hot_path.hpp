@@ -64,6 +64,8 @@ class HotPath {
   std::uint64_t asks_ = 0;
   std::vector<Held> held_;  // in order; the first `answered_` of them are over
   std::size_t answered_ = 0;
+  Event client_said_{std::in_place_type<ClientSaid>};
+  Event worker_said_{std::in_place_type<WorkerSaid>};
   std::vector<Action> actions_;
 };
 

@@ -14,7 +14,7 @@ from pathlib import Path
 FEW, MANY = 1000, 3000
 # What a request may cost, in the `dev` build (-O1, with assertions), by CHUNKs before its FINAL.
 # Measured, and a tenth more; where a change makes it cheaper, lower it.
-BOUNDS = {0: 11_900, 16: 59_100}
+BOUNDS = {0: 7_650, 16: 35_300}
 
 
 def instructions(program, requests, chunks):

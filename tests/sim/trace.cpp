@@ -118,6 +118,9 @@ std::string describe(const FromWorker& message) {
 std::string describe(const ToWorker& message) {
   return say_any(message);
 }
+std::string describe(const broker::Control& message) {
+  return say_any(message);
+}
 std::string describe(const Fault& fault) {
   return "what can't be read: " + std::string{fault_name(fault.reason)} + ", " + fault.what;
 }

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "broker/core/action.hpp"
 #include "protocol/codec.hpp"
 #include "protocol/message.hpp"
 #include "protocol/time.hpp"
@@ -20,6 +21,7 @@ namespace muster::sim {
 [[nodiscard]] std::string describe(const ToClient& message);
 [[nodiscard]] std::string describe(const FromWorker& message);
 [[nodiscard]] std::string describe(const ToWorker& message);
+[[nodiscard]] std::string describe(const broker::Control& message);
 [[nodiscard]] std::string describe(const Fault& fault);
 // "12.345678"
 [[nodiscard]] std::string seconds(Time time);

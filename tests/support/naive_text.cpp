@@ -150,10 +150,9 @@ std::string told(ClientConnection to, const ToClient& message) {
   return whom + "what no broker says of itself";
 }
 
-std::string told(const ToWorker& message) {
+std::string told(const Control& message) {
   return std::visit(
-      InWords{[](const muster::Request&) -> std::string { return "a REQUEST of its own making"; },
-              [](const Cancel& m) { return "CANCEL " + number(m.id.value); },
+      InWords{[](const Cancel& m) { return "CANCEL " + number(m.id.value); },
               [](const BrokerHeartbeat& m) {
                 return "HEARTBEAT grant=" + number(m.grant) + " in_flight=" + number(m.in_flight) +
                        " queued=" + number(m.queued);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "protocol/codec.hpp"
+#include "tests/support/left_out.hpp"
 #include "tests/unit/protocol/decode_support.hpp"
 #include "tests/unit/protocol/samples.hpp"
 
@@ -11,31 +12,7 @@ namespace muster {
 namespace {
 
 using namespace wire_bytes;  // NOLINT: the test is about bytes
-
-void leave_out(Request& message) {
-  message.options.path.clear();
-  message.options.type.clear();
-  message.options.headers.clear();
-  message.options.trace.clear();
-}
-void leave_out(PartMeta& meta) {
-  meta.type.clear();
-  meta.headers.clear();
-}
-void leave_out(Chunk& message) {
-  leave_out(message.meta);
-}
-void leave_out(Final& message) {
-  leave_out(message.meta);
-}
-template <class Message>
-void leave_out(Message&) {}
-
-template <class Messages>
-Messages without_what_ends_need(Messages messages) {
-  std::visit([](auto& one) { leave_out(one); }, messages);
-  return messages;
-}
+using test::without_what_ends_need;
 
 TEST(CodecKeep, WhatRoutesIsAllButWhatTheEndsNeed) {
   Decoder decoder{WireLimits{}, Decoder::Keep::what_routes};
