@@ -33,8 +33,10 @@ void decode_request(State& state) {
   Decoder decoder{WireLimits{}, Decoder::Keep::what_routes};
   const Frame header = encode(chat_request());
   const Payload payload{std::string(256, 'x')};
+  FromClient message;
+  IdSpan id;
   for (auto _ : state)
-    benchmark::DoNotOptimize(decoder.from_client(header, payload));
+    benchmark::DoNotOptimize(decoder.from_client_into(message, id, header, payload, 0));
 }
 BENCHMARK(decode_request);
 
@@ -42,8 +44,10 @@ template <class Message>
 void decode_from_worker(State& state, const Message& message) {
   Decoder decoder{WireLimits{}, Decoder::Keep::what_routes};
   const Frame header = encode(message);
+  FromWorker into;
+  IdSpan id;
   for (auto _ : state)
-    benchmark::DoNotOptimize(decoder.from_worker(header, {}));
+    benchmark::DoNotOptimize(decoder.from_worker_into(into, id, header, {}, 0));
 }
 BENCHMARK_CAPTURE(decode_from_worker, chunk, Chunk{.id = WireId{1}, .seq = 7, .meta = {}});
 BENCHMARK_CAPTURE(decode_from_worker, final, Final{.id = WireId{1}, .seq = 8, .meta = {}});

@@ -145,6 +145,33 @@ TEST(Operators, WhySaysWhoWasTheLastToServeAModel) {
             "deregistered: it has deregistered: The power went");
 }
 
+// Whoever asks for a model that nobody serves must not have all looked at who ever left.
+TEST(Operators, WhoWasTheLastIsKnownForAnHourAndAmongTheLastSixtyFour) {
+  Bench bench;
+  const auto last_is_known = [&] {
+    const Value answer = bench.query("why", Value::Map{{"model", Value{"m"}}});
+    const Value& row = answer.find("models")->array()->front();
+    return row.find("note")->string_or("").find("the last was worker \"A\"") != std::string::npos;
+  };
+  const auto come_and_go = [&](std::uint32_t connection, const std::string& name,
+                               const std::string& model) {
+    bench.add_worker(connection, {.name = name, .models = {model}});
+    bench.worker_says(connection, Deregister{});
+  };
+  come_and_go(1, "A", "m");
+  for (std::uint32_t i = 0; i < 63; ++i)
+    come_and_go(2 + i, "other-" + std::to_string(i), "other");
+  EXPECT_TRUE(last_is_known());
+  come_and_go(100, "one-too-many", "other");
+  EXPECT_FALSE(last_is_known());
+
+  come_and_go(101, "A", "m");
+  bench.pass(1h);
+  EXPECT_TRUE(last_is_known());
+  bench.pass(1s);
+  EXPECT_FALSE(last_is_known());
+}
+
 TEST(Stop, WithTimeLetsWhatIsOutstandingFinish) {
   Bench bench;
   bench.add_worker(1);
