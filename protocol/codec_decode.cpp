@@ -16,14 +16,13 @@ namespace {
 
 using codec::Reader;
 
-// Reads the alternative of `Messages` that travels under `type` into `message`, which is as made;
-// false where none does, which is to say that the type may not travel this way.
+// Reads the alternative of `Messages` that travels under `type` into `message`; false
+// where none does, which is to say that the type may not travel this way.
 template <class... Messages>
 bool read_one_of(Reader& in, codec::MessageType type, std::variant<Messages...>& message) {
   const auto try_one = [&]<class Message>(std::type_identity<Message>) {
     if (codec::TypeOf<Message>::value != type) return false;
-    auto* fresh = std::get_if<Message>(&message);
-    read(in, fresh != nullptr ? *fresh : message.template emplace<Message>());
+    read(in, message.template emplace<Message>());
     return true;
   };
   return (try_one(std::type_identity<Messages>{}) || ...);
@@ -75,14 +74,14 @@ struct Decoder::Impl {
   // What can be said once it has been parsed, before the message itself is read.
   std::optional<Fault> check_header(std::string_view header, const codec::Preamble& preamble);
 
-  // `message` is as made.
+  // `message` may hold anything.
   template <class Messages>
   std::optional<Fault> decode_into(Messages& message, IdSpan& id, const Frame& header,
                                    const Payload& payload, std::size_t dropped_frames);
-  // `message` may hold anything.
+  // ... and once its sizes are right: the usual way, whatever it is.
   template <class Messages>
-  std::optional<Fault> decode_over(Messages& message, IdSpan& id, const Frame& header,
-                                   const Payload& payload, std::size_t dropped_frames);
+  std::optional<Fault> read_header(Messages& message, IdSpan& id, std::string_view header,
+                                   bool with_payload);
   template <class Messages>
   Result<Decoded<Messages>, Fault> decode(const Frame& header, const Payload& payload,
                                           std::size_t dropped_frames);
@@ -154,51 +153,50 @@ template <class Messages>
 std::optional<Fault> Decoder::Impl::decode_into(Messages& message, IdSpan& id, const Frame& header,
                                                 const Payload& payload,
                                                 std::size_t dropped_frames) {
-  const codec::Preamble preamble = codec::read_preamble(header.text());
-  const auto failed = [&](Fault fault) {
-    fault.id = preamble.id;
-    fault.type = preamble.type;
-    return fault;
-  };
-  if (auto fault = check_size(header, payload, dropped_frames)) return failed(std::move(*fault));
-  if (auto fault = check_header(header.text(), preamble)) return failed(std::move(*fault));
-
-  const codec::TypeInfo& info = *codec::type_info(*preamble.type);
-  Reader in{tape, info.name, limits, keep};
-  if (!read_one_of(in, info.type, message)) {
-    return failed(make(FaultReason::wrong_direction,
-                       std::string{info.name} + " " + std::string{misplaced<Messages>}));
-  }
-  if (in.failed()) return failed(in.fault());
-  if (!payload.empty() && !info.takes_payload) {
-    return failed(make(FaultReason::unexpected_payload,
-                       std::string{info.name} + " came with payload frames; it must have none."));
-  }
-  id = preamble.id_span;
-  return std::nullopt;
-}
-
-template <class Messages>
-std::optional<Fault> Decoder::Impl::decode_over(Messages& message, IdSpan& id, const Frame& header,
-                                                const Payload& payload,
-                                                std::size_t dropped_frames) {
+  std::optional<Fault> fault = check_size(header, payload, dropped_frames);
   if constexpr (std::is_same_v<Messages, FromClient> || std::is_same_v<Messages, FromWorker>) {
-    if (keep == Keep::what_routes && !check_size(header, payload, dropped_frames)) {
+    if (keep == Keep::what_routes && !fault) {
       if (const auto span = codec::read_plain(header.text(), limits, message)) {
         id = *span;
         return std::nullopt;
       }
     }
   }
-  message.template emplace<0>();
-  return decode_into(message, id, header, payload, dropped_frames);
+  if (!fault) fault = read_header(message, id, header.text(), !payload.empty());
+  if (fault) {
+    const codec::Preamble preamble = codec::read_preamble(header.text());
+    fault->id = preamble.id;
+    fault->type = preamble.type;
+  }
+  return fault;
+}
+
+template <class Messages>
+std::optional<Fault> Decoder::Impl::read_header(Messages& message, IdSpan& id,
+                                                std::string_view header, bool with_payload) {
+  const codec::Preamble preamble = codec::read_preamble(header);
+  if (auto fault = check_header(header, preamble)) return fault;
+
+  const codec::TypeInfo& info = *codec::type_info(*preamble.type);
+  Reader in{tape, info.name, limits, keep};
+  if (!read_one_of(in, info.type, message)) {
+    return make(FaultReason::wrong_direction,
+                std::string{info.name} + " " + std::string{misplaced<Messages>});
+  }
+  if (in.failed()) return in.fault();
+  if (with_payload && !info.takes_payload) {
+    return make(FaultReason::unexpected_payload,
+                std::string{info.name} + " came with payload frames; it must have none.");
+  }
+  id = preamble.id_span;
+  return std::nullopt;
 }
 
 template <class Messages>
 Result<Decoded<Messages>, Fault> Decoder::Impl::decode(const Frame& header, const Payload& payload,
                                                        std::size_t dropped_frames) {
   Decoded<Messages> decoded;
-  if (auto fault = decode_over(decoded.message, decoded.id, header, payload, dropped_frames))
+  if (auto fault = decode_into(decoded.message, decoded.id, header, payload, dropped_frames))
     return failure(std::move(*fault));
   return decoded;
 }
@@ -232,12 +230,12 @@ Result<Decoded<ToWorker>, Fault> Decoder::to_worker(const Frame& header, const P
 
 std::optional<Fault> Decoder::from_client_into(FromClient& message, IdSpan& id, const Frame& header,
                                                const Payload& payload, std::size_t dropped_frames) {
-  return impl_->decode_over(message, id, header, payload, dropped_frames);
+  return impl_->decode_into(message, id, header, payload, dropped_frames);
 }
 
 std::optional<Fault> Decoder::from_worker_into(FromWorker& message, IdSpan& id, const Frame& header,
                                                const Payload& payload, std::size_t dropped_frames) {
-  return impl_->decode_over(message, id, header, payload, dropped_frames);
+  return impl_->decode_into(message, id, header, payload, dropped_frames);
 }
 
 }  // namespace muster

@@ -87,7 +87,7 @@ class PlainCursor {
   }
 
   [[nodiscard]] bool text(std::string_view& text) { return bytes(text) && is_utf8(text); }
-  [[nodiscard]] bool text() {
+  [[nodiscard]] bool skip_text() {
     std::string_view passed;
     return text(passed);
   }
@@ -106,7 +106,7 @@ class PlainCursor {
     std::size_t pairs = 0;
     if (!map(pairs)) return false;
     for (; pairs > 0; --pairs) {
-      if (!text() || !text()) return false;
+      if (!skip_text() || !skip_text()) return false;
     }
     return true;
   }
@@ -116,7 +116,7 @@ class PlainCursor {
     std::uint64_t passed = 0;
     if (!map(pairs)) return false;
     for (; pairs > 0; --pairs) {
-      if (!text() || !uint(passed)) return false;
+      if (!skip_text() || !uint(passed)) return false;
     }
     return true;
   }
@@ -126,15 +126,15 @@ class PlainCursor {
   const unsigned char* end_;
 };
 
-// ---- what messages are made of (codec_messages.cpp) --------------------------------------------
+// ---- what messages are made of (docs/protocol.md, section 4; codec_messages.cpp) ----------------
 
 bool read_option(PlainCursor& in, std::string_view key, const WireLimits& limits,
                  RequestOptions& o) {
   switch (key.size()) {
     case 4:
-      return (is(key, "path") || is(key, "type")) && in.text();
+      return (is(key, "path") || is(key, "type")) && in.skip_text();
     case 5:
-      if (is(key, "trace")) return in.text();
+      if (is(key, "trace")) return in.skip_text();
       return is(key, "retry") && in.boolean(o.retry);
     case 6:
       if (is(key, "stream")) return in.boolean(o.stream);
@@ -168,7 +168,7 @@ bool read_meta_field(PlainCursor& in, std::string_view key, const WireLimits& li
     meta.status = status;
     return true;
   }
-  if (is(key, "type")) return in.text();
+  if (is(key, "type")) return in.skip_text();
   if (is(key, "worker")) return in.name(meta.worker, limits);
   if (is(key, "headers")) return in.strings();
   return is(key, "usage") && in.numbers();

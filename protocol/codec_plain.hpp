@@ -15,7 +15,8 @@
 namespace muster::codec {
 
 // Where the id of the message stands; nothing: it is to be read by the Reader, and what is in
-// `message` means nothing. What `message` held before is replaced.
+// `message` means nothing. What `message` held before is replaced. REQUIRES: the message is within
+// the limits on sizes; the one on names is applied here.
 [[nodiscard]] std::optional<IdSpan> read_plain(std::string_view header, const WireLimits& limits,
                                                FromClient& message);
 [[nodiscard]] std::optional<IdSpan> read_plain(std::string_view header, const WireLimits& limits,

@@ -36,7 +36,7 @@ constexpr auto types_by_number = [] {
 
 // Walks over a header's first bytes. Each reading says whether it has taken what is to be there;
 // the number comes out by reference, since an optional is written in two parts and read in one, for
-// which the processor waits: this is where every message of a broker's begins.
+// which the processor waits, and a broker looks at the id of every answer ahead.
 class Cursor {
  public:
   explicit Cursor(std::string_view bytes)

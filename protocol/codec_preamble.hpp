@@ -5,7 +5,7 @@
 // A header starts with [version, type, id, ...]. Whatever is wrong with the rest of it, be it cut
 // off, too deep or far too large, these can be read at the cost of some twenty bytes, so that the
 // peer can be answered under its id (docs/protocol.md, section 11). The span of the id, which
-// put_id() patches, comes from here too.
+// put_id() patches, comes from here too, where a message is not read in one go (codec_plain.hpp).
 
 #include <cstdint>
 #include <optional>

@@ -61,7 +61,8 @@ bool is_short_ascii(std::string_view text) {
 }  // namespace
 
 bool is_utf8(std::string_view text) {
-  if (text.size() <= 64 && is_short_ascii(text)) return true;
+  constexpr std::size_t short_bytes_max = 64;
+  if (text.size() <= short_bytes_max && is_short_ascii(text)) return true;
   std::size_t i = 0;
   while (i < text.size()) {
     if (starts_with_eight_ascii(text.substr(i))) {

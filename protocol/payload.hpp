@@ -89,6 +89,11 @@ class Frame {
 
   // ---- for the transport alone -----------------------------------------------------------------
 
+  // What libzmq knows of who sent it; null: nothing of that name.
+  [[nodiscard]] const char* property(const char* name) const {
+    return data_ != nullptr ? zmq_msg_gets(&message_, name) : nullptr;
+  }
+
   // An empty message of libzmq's in this frame's place; whoever has put something in says filled().
   [[nodiscard]] zmq_msg_t* to_fill() {
     let_go();
@@ -155,8 +160,12 @@ class Payload {
   }
 
   void add(Frame frame) { add() = std::move(frame); }
-  // An empty frame at the end, to be filled in its place.
-  [[nodiscard]] Frame& add() { return count_++ == 0 ? first_ : rest_.emplace_back(); }
+  // An empty frame at the end, to be filled in its place before another is added.
+  [[nodiscard]] Frame& add() {
+    Frame& added = count_ == 0 ? first_ : rest_.emplace_back();
+    ++count_;
+    return added;
+  }
 
   [[nodiscard]] std::size_t frame_count() const { return count_; }
   [[nodiscard]] bool empty() const { return count_ == 0; }

@@ -1,7 +1,8 @@
 #pragma once
 
-// What a Controller wants done: all of its output, in order. The shell sends what is to be sent,
-// and logs and counts what is noted. A send that fails comes back as an Event; no Action waits.
+// What a OwnToWorkerler wants done: all of its output, in order. The shell sends what is to be
+// sent, and logs and counts what is noted. A send that fails comes back as an Event; no Action
+// waits.
 
 #include <optional>
 #include <string>
@@ -19,8 +20,9 @@ struct SendToClient {
 
 // A worker's CHUNK, FINAL or ERROR, passed on under the client's id, which the header has already.
 struct RelayToClient {
-  RelayToClient(ClientConnection client, ClientRequestId as, Frame&& with, Payload&& and_with)
-      : to(client), id(as), header(std::move(with)), payload(std::move(and_with)) {}
+  // For making one in its place in a vector.
+  RelayToClient(ClientConnection to_, ClientRequestId id_, Frame&& header_, Payload&& payload_)
+      : to(to_), id(id_), header(std::move(header_)), payload(std::move(payload_)) {}
   ClientConnection to;
   ClientRequestId id;
   Frame header;
@@ -28,20 +30,20 @@ struct RelayToClient {
 };
 
 // What a broker tells a worker of its own accord: all that may be said to one but REQUEST, which it
-// passes on. An Action is as large as the largest of them, and a batch has to stay in the cache.
-using Control =
+// passes on.
+using OwnToWorker =
     std::variant<Cancel, BrokerHeartbeat, Registered, Reregister, Dismiss, Probe, Drain>;
 
 struct SendToWorker {
   WorkerConnection to;
-  Control message;
+  OwnToWorker message;
 };
 
 // A client's REQUEST, passed on under the broker's id for this attempt, which the header has
 // already.
 struct RelayToWorker {
-  RelayToWorker(WorkerConnection worker, BrokerId as, Frame&& with, Payload&& and_with)
-      : to(worker), id(as), header(std::move(with)), payload(std::move(and_with)) {}
+  RelayToWorker(WorkerConnection to_, BrokerId id_, Frame&& header_, Payload&& payload_)
+      : to(to_), id(id_), header(std::move(header_)), payload(std::move(payload_)) {}
   WorkerConnection to;
   BrokerId id;
   Frame header;
@@ -71,6 +73,7 @@ struct FailureNote {
   std::string model;
   std::string worker;  // that had it last; empty: none
   std::string request_id;
+  std::string address{};  // of a worker that is turned away; empty: not known
 };
 
 // One request's whole story, once it has ended (log level debug).
@@ -93,9 +96,13 @@ struct FaultNote {
   std::uint32_t connection = 0;
   std::string worker;  // where the connection is bound to one
   Fault fault;
+  std::string address{};  // of the sender; empty: not known
 };
 
 using Action = std::variant<SendToClient, RelayToClient, SendToWorker, RelayToWorker, WorkerNote,
                             FailureNote, RequestNote, FaultNote>;
+
+// A batch of them has to stay in the processor's cache.
+static_assert(sizeof(Action) <= 224);
 
 }  // namespace muster::broker

@@ -221,8 +221,11 @@ class Controller::Impl {
   void client_fault(const ClientFault& event, Step& step) {
     clients_.heard(event.from, step.now);
     ++counters_.client_faults[static_cast<std::size_t>(event.fault.reason)];
-    step.out.push_back(FaultNote{
-        .from_worker = false, .connection = event.from.value, .worker = {}, .fault = event.fault});
+    step.out.push_back(FaultNote{.from_worker = false,
+                                 .connection = event.from.value,
+                                 .worker = {},
+                                 .fault = event.fault,
+                                 .address = event.address});
     // What a later version may say is ignored; what nobody can say is answered where it has an id.
     if (!event.fault.id || event.fault.reason == FaultReason::unknown_type) return;
     dispatcher_.reject(event.from, *event.fault.id,

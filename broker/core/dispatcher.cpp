@@ -109,7 +109,7 @@ void Dispatcher::accept(ClientConnection from, Request&& message, Header&& heade
   const Duration first = asked.first_timeout.value_or(options_.first_timeout);
   if (first > Duration::zero()) request.first_until = step.now + first;
   request.idle_timeout = asked.idle_timeout.value_or(options_.idle_timeout);
-  const Arrived as_it_came{header, payload};
+  const Arrived as_it_came{std::move(header), std::move(payload)};
   place(request, &as_it_came, step);
 }
 
@@ -128,7 +128,8 @@ void Dispatcher::place(PendingRequest& request, const Arrived* as_it_came, Step&
   if (request.is_late(step.now)) return wait(request);  // the next Tick ends it
   if (WorkerInfo* worker = choice_.choose(request, step.now)) {
     if (as_it_came == nullptr) return bind(request, *worker, step);
-    return bind(request, *worker, as_it_came->header, as_it_came->payload, step);
+    return bind(request, *worker, std::move(as_it_came->header), std::move(as_it_came->payload),
+                step);
   }
   if (!no_worker_.servable(request)) return hold_or_answer(request, step);
   if (as_it_came != nullptr && waiting_.depth(request.model) >= options_.queue_depth_max) {
@@ -168,11 +169,11 @@ void Dispatcher::answer_no_worker(PendingRequest& request, Step& step) {
 
 void Dispatcher::bind(PendingRequest& request, WorkerInfo& worker, Step& step) {
   auto [header, payload] = request.kept.give();
-  bind(request, worker, header, payload, step);
+  bind(request, worker, std::move(header), std::move(payload), step);
 }
 
-void Dispatcher::bind(PendingRequest& request, WorkerInfo& worker, Header& header, Payload& payload,
-                      Step& step) {
+void Dispatcher::bind(PendingRequest& request, WorkerInfo& worker, Header&& header,
+                      Payload&& payload, Step& step) {
   CHECK(worker.can_take(step.now), "a request was bound to a worker without a free slot");
   // An orphan of an earlier broker may stand under an id of ours that has not come yet.
   while (requests_.find(BrokerId{next_id_}) != nullptr)
@@ -182,7 +183,7 @@ void Dispatcher::bind(PendingRequest& request, WorkerInfo& worker, Header& heade
   request.held_until = time_never;
   choice_.chosen(request, worker);
   step.out.emplace_back(std::in_place_type<RelayToWorker>, worker.connection, attempt,
-                        header.renumbered(wire(attempt)), std::move(payload));
+                        std::move(header).renumbered(wire(attempt)), std::move(payload));
 }
 
 void Dispatcher::fill(WorkerInfo& worker, Step& step) {
@@ -243,13 +244,13 @@ void Dispatcher::part(PendingRequest& request, const Chunk& chunk, Header&& head
     request.idle_until = step.now + request.idle_timeout;
     requests_.rearm(request);
   }
-  pass_on(request, header, payload, step);
+  pass_on(request, std::move(header), std::move(payload), step);
 }
 
-void Dispatcher::pass_on(const PendingRequest& request, Header& header, Payload& payload,
+void Dispatcher::pass_on(const PendingRequest& request, Header&& header, Payload&& payload,
                          Step& step) {
   step.out.emplace_back(std::in_place_type<RelayToClient>, request.client, request.id,
-                        header.renumbered(wire(request.id)), std::move(payload));
+                        std::move(header).renumbered(wire(request.id)), std::move(payload));
 }
 
 void Dispatcher::finish(PendingRequest& request, const Final& final, Header&& header,
@@ -263,7 +264,7 @@ void Dispatcher::finish(PendingRequest& request, const Final& final, Header&& he
   }
   ++counters_.finals;
   ++request.worker->served;
-  pass_on(request, header, payload, step);
+  pass_on(request, std::move(header), std::move(payload), step);
   close(request, "FINAL", {}, step);
   free_slot(request, step);
 }
@@ -295,7 +296,7 @@ void Dispatcher::fail_by_worker(PendingRequest& request, const Error& error, Hea
   ++worker.failed;
   counters_.count_error(error.code, error.meta.reason);
   note_failure(&request, error.code, error.meta.reason, error.message, step);
-  pass_on(request, header, payload, step);
+  pass_on(request, std::move(header), std::move(payload), step);
   close(request, error_name(error.code), error.meta.reason, step);
   free_slot(request, step);
 }
@@ -324,8 +325,7 @@ void Dispatcher::set_back(PendingRequest& request, std::string_view reason, cons
   Setbacks& setbacks = request.add_setback();
   setbacks.lost_at.push_back(request.worker->session);
   setbacks.lost_why = cut_to(why, refusal_bytes_max);
-  note_failure(&request, ErrorCode::server_gone, reason, why + "; another worker is given it",
-               step);
+  note_failure(&request, ErrorCode::server_gone, reason, why + "; it is to go to another", step);
   wait_in_front(request, step);
 }
 

@@ -104,8 +104,8 @@ class Dispatcher {
  private:
   // A REQUEST as it came, to be passed on or left where it is.
   struct Arrived {
-    Header& header;
-    Payload& payload;
+    Header&& header;
+    Payload&& payload;
   };
 
   // Rules 1 to 3 of section 4. The request is not in the waiting room. `as_it_came`: null unless it
@@ -113,11 +113,12 @@ class Dispatcher {
   void place(PendingRequest& request, const Arrived* as_it_came, Step& step);
   void wait_in_front(PendingRequest& request, Step& step);
   // The second one sends what is kept of the request.
-  void bind(PendingRequest& request, WorkerInfo& worker, Header& header, Payload& payload,
+  void bind(PendingRequest& request, WorkerInfo& worker, Header&& header, Payload&& payload,
             Step& step);
   void bind(PendingRequest& request, WorkerInfo& worker, Step& step);
   // What its worker says, to its client.
-  static void pass_on(const PendingRequest& request, Header& header, Payload& payload, Step& step);
+  static void pass_on(const PendingRequest& request, Header&& header, Payload&& payload,
+                      Step& step);
   void cancel_at_worker(PendingRequest& request, Step& step);
   void answer_no_worker(PendingRequest& request, Step& step);
   void hold_or_answer(PendingRequest& request, Step& step);

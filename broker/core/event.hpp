@@ -4,6 +4,7 @@
 // these.
 
 #include <optional>
+#include <string>
 #include <variant>
 
 #include "broker/core/options.hpp"
@@ -18,8 +19,8 @@ struct Header {
   Frame frame;
   IdSpan id;
   [[nodiscard]] Header keep() const { return {frame.keep(), id}; }
-  // The frame under another id, which is taken from here.
-  [[nodiscard]] Frame&& renumbered(WireId to) {
+  // The frame under another id. The header is used up.
+  [[nodiscard]] Frame&& renumbered(WireId to) && {
     put_id(frame, id, to);
     return std::move(frame);
   }
@@ -33,9 +34,11 @@ struct ClientSaid {
 };
 
 // A client's message that could not be decoded (section 11).
+// `address`: where it came from, as far as the transport tells.
 struct ClientFault {
   ClientConnection from;
   Fault fault;
+  std::string address{};
 };
 
 // A client that can be told nothing more: its connection is gone, or (`cut_off`) it took nothing
@@ -50,11 +53,13 @@ struct WorkerSaid {
   FromWorker message;
   Header header;
   Payload payload;
+  std::string address{};  // of REGISTER: where it came from, as far as the transport tells
 };
 
 struct WorkerFault {
   WorkerConnection from;
   Fault fault;
+  std::string address{};
 };
 
 // A message that the backend could not deliver: the session of that connection is broken

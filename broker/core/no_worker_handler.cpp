@@ -69,7 +69,7 @@ NoWorkerHandler::Reason NoWorkerHandler::explain(const PendingRequest& request, 
               "no worker that serves " + model + " has the labels " + labels_text(request.require)};
     }
     ++states[static_cast<std::size_t>(worker->state)];
-    if (telling == nullptr && !worker->why.empty()) telling = worker;
+    if (telling == nullptr && !why_text(*worker).empty()) telling = worker;
   }
   std::string census;
   for (const WorkerState state :
@@ -80,11 +80,11 @@ NoWorkerHandler::Reason NoWorkerHandler::explain(const PendingRequest& request, 
     census += std::to_string(count) + " " + std::string{state_name(state)};
   }
   const bool draining = states[static_cast<std::size_t>(WorkerState::draining)] > 0;
-  return {
-      draining ? reason::all_draining : reason::none_live, true,
-      "no worker that serves " + model + " is ready: " + census +
-          (telling == nullptr ? ""
-                              : "; worker " + in_quotes(telling->name) + " says: " + telling->why)};
+  return {draining ? reason::all_draining : reason::none_live, true,
+          "no worker that serves " + model + " is ready: " + census +
+              (telling == nullptr
+                   ? ""
+                   : "; worker " + in_quotes(telling->name) + " says: " + why_text(*telling))};
 }
 
 }  // namespace muster::broker

@@ -3,6 +3,8 @@
 #include <array>
 #include <set>
 
+#include "broker/core/worker_notes.hpp"
+
 namespace muster::broker {
 namespace {
 
@@ -86,29 +88,32 @@ Value worker_row(const WorkerInfo& worker, Time now) {
     row.emplace_back("ejected_for",
                      Value{to_wire_ms(std::max(worker.aside_until - now, Duration{}))});
   }
-  if (!worker.why.empty()) row.emplace_back("why", Value{worker.why});
+  if (const std::string why = why_text(worker); !why.empty()) row.emplace_back("why", Value{why});
+  if (!worker.address.empty()) row.emplace_back("address", Value{worker.address});
   if (worker.progress) row.emplace_back("progress", Value{*worker.progress});
   if (worker.kv_cache_usage) row.emplace_back("kv_cache_usage", Value{*worker.kv_cache_usage});
   return row;
 }
 
 Value gone_row(const GoneWorker& worker, Time now) {
-  return Value::Map{{"worker", Value{worker.name}},
-                    {"state", Value{"gone"}},
-                    {"suspect", Value{false}},
-                    {"broken", Value{false}},
-                    {"models", strings(worker.models)},
-                    {"slots", Value{worker.slots}},
-                    {"in_flight", Value{0}},
-                    {"queue_length", Value{0}},
-                    {"speed", Value{worker.speed}},
-                    {"idle", Value{0}},
-                    {"served", Value{worker.served}},
-                    {"failed", Value{worker.failed}},
-                    {"labels", Value{Value::Map{}}},
-                    {"version", Value{worker.version}},
-                    {"gone", Value{to_wire_ms(now - worker.at)}},
-                    {"reason", Value{worker.reason}}};
+  Value::Map row{{"worker", Value{worker.name}},
+                 {"state", Value{"gone"}},
+                 {"suspect", Value{false}},
+                 {"broken", Value{false}},
+                 {"models", strings(worker.models)},
+                 {"slots", Value{worker.slots}},
+                 {"in_flight", Value{0}},
+                 {"queue_length", Value{0}},
+                 {"speed", Value{worker.speed}},
+                 {"idle", Value{0}},
+                 {"served", Value{worker.served}},
+                 {"failed", Value{worker.failed}},
+                 {"labels", Value{Value::Map{}}},
+                 {"version", Value{worker.version}},
+                 {"gone", Value{to_wire_ms(now - worker.at)}},
+                 {"reason", Value{worker.reason}}};
+  if (!worker.address.empty()) row.emplace_back("address", Value{worker.address});
+  return row;
 }
 
 // How many workers are in each state, and how many something speaks against.

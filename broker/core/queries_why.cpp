@@ -68,7 +68,11 @@ std::string note_on(const Census& census, const std::string& model) {
 
 Value model_row(const Census& census, const std::string& model) {
   Value::Array rows;
-  for (const WorkerInfo* worker : census.workers.serving(model)) {
+  const auto serving = census.workers.serving(model);
+  std::vector<const WorkerInfo*> by_name(serving.begin(), serving.end());
+  std::ranges::sort(
+      by_name, {}, [](const WorkerInfo* worker) -> const auto& { return worker->name; });
+  for (const WorkerInfo* worker : by_name) {
     rows.emplace_back(
         Value::Map{{"worker", Value{worker->name}},
                    {"eligible", Value{!census.stopping && worker->can_take(census.now)}},
@@ -93,6 +97,9 @@ Value answer_why(const Census& census, std::string_view model) {
       for (const ModelDescription& served : worker->models)
         names.insert(served.name);
     }
+    // What was served until lately, and is not any more, is what is asked about.
+    for (const GoneWorker* worker : census.workers.gone(census.now))
+      names.insert(worker->models.begin(), worker->models.end());
   }
   Value::Array models;
   for (const std::string& name : names)

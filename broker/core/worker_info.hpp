@@ -67,6 +67,8 @@ struct WorkerInfo {
   std::optional<double> kv_cache_usage;
   StringMap labels;
   std::string version;
+  std::string address;       // where it registered from; empty: not known
+  std::string drain_reason;  // an operator's, who has told it to drain; empty: none
 
   // As the broker sees. `broken`: the ROUTER could not deliver to it. `suspect`: overdue (section
   // 7).

@@ -19,10 +19,23 @@ inline void note(const WorkerInfo& worker, std::string_view what, std::string de
   step.out.push_back(WorkerNote{what, worker.name, std::move(detail), alarming});
 }
 
+// Why it is in its state, as it says itself, and as the operator said who told it to drain; empty:
+// nobody has said.
+[[nodiscard]] inline std::string why_text(const WorkerInfo& worker) {
+  if (worker.drain_reason.empty() || worker.state != WorkerState::draining) return worker.why;
+  return worker.why.empty() ? worker.drain_reason : worker.why + ": " + worker.drain_reason;
+}
+
 // "unhealthy (connection refused)"
 [[nodiscard]] inline std::string state_text(const WorkerInfo& worker) {
   const std::string state{state_name(worker.state)};
-  return worker.why.empty() ? state : state + " (" + worker.why + ")";
+  const std::string why = why_text(worker);
+  return why.empty() ? state : state + " (" + why + ")";
+}
+
+// " from 10.0.0.3"; empty: it is not known.
+[[nodiscard]] inline std::string from_text(const std::string& address) {
+  return address.empty() ? "" : " from " + address;
 }
 
 // "; the last was worker "A", gone for 3.0 s: expired: nothing heard for 3.0 s": who served a model

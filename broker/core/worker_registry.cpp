@@ -115,6 +115,7 @@ void WorkerRegistry::remove(WorkerInfo& worker, std::string reason, Time now) {
                               .instance = worker.instance,
                               .models = {},
                               .version = worker.version,
+                              .address = worker.address,
                               .slots = worker.slots,
                               .speed = worker.speed,
                               .served = worker.served,
@@ -158,6 +159,11 @@ const GoneWorker* WorkerRegistry::last_gone(std::string_view model, Time now) co
   for (std::size_t i = 0; i < count && now - gone_[i].at <= gone_kept; ++i)
     if (std::ranges::find(gone_[i].models, model) != gone_[i].models.end()) return &gone_[i];
   return nullptr;
+}
+
+const GoneWorker* WorkerRegistry::last_gone_named(std::string_view name, Time now) const {
+  const auto found = std::ranges::find(gone_, name, &GoneWorker::name);
+  return found != gone_.end() && now - found->at <= gone_kept ? &*found : nullptr;
 }
 
 void WorkerRegistry::index_models(WorkerInfo& worker) {

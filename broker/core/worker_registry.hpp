@@ -33,6 +33,7 @@ struct GoneWorker {
   Instance instance;
   std::vector<std::string> models;  // the first gone_models_max of them, by name
   std::string version;
+  std::string address;  // empty: not known
   std::uint64_t slots = 0;
   double speed = 1.0;
   std::uint64_t served = 0;
@@ -62,6 +63,9 @@ class WorkerRegistry {
   [[nodiscard]] WorkerInfo* find(WorkerConnection connection);
   [[nodiscard]] WorkerInfo* find(SessionId session);
   [[nodiscard]] const ByName& all() const { return by_name_; }
+
+  // Who had this name before, lately; null: nobody.
+  [[nodiscard]] const GoneWorker* last_gone_named(std::string_view name, Time now) const;
 
   // How many serve anything, in whatever state. O(1).
   [[nodiscard]] std::size_t serving_any() const { return serving_any_; }

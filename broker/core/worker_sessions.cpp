@@ -52,7 +52,7 @@ void WorkerSessions::said(WorkerSaid&& event, Step& step) {
   if (worker != nullptr && checker_.heard(*worker, step.now))
     note(*worker, "recovered", "it is heard again", false, step);
   if (auto* registration = std::get_if<Register>(&event.message)) {
-    return on_register(event.from, std::move(registration->info), step);
+    return on_register(event.from, std::move(registration->info), event.address, step);
   }
   if (worker == nullptr) {
     ++counters_.unbound;
@@ -154,7 +154,8 @@ void WorkerSessions::fault(const WorkerFault& event, Step& step) {
   step.out.push_back(FaultNote{.from_worker = true,
                                .connection = event.from.value,
                                .worker = worker != nullptr ? worker->name : "",
-                               .fault = event.fault});
+                               .fault = event.fault,
+                               .address = event.address});
   if (worker == nullptr) {
     ++counters_.unbound;
     if (event.fault.type == register_type) {
@@ -261,7 +262,10 @@ void WorkerSessions::tell_doubt(const WorkerStatusChecker::Due& due, Step& step)
   }
   if (due.doubt_ends) {
     step.out.push_back(WorkerNote{"the silence of all workers is over", "",
-                                  "each is judged by its own silence again", false});
+                                  due.expired.empty()
+                                      ? "each is judged by its own silence again"
+                                      : "it has lasted too long: they are taken for dead",
+                                  false});
   }
 }
 

@@ -54,6 +54,7 @@ class WorkerSessions {
   struct Contender {
     WorkerConnection connection;
     WorkerDescription info;
+    std::string address;
     Time until;    // then the holder has not answered, and the name is free
     Time look_at;  // when that is to be judged
   };
@@ -65,8 +66,11 @@ class WorkerSessions {
     std::optional<Contender> successor;
   };
   void tell_doubt(const WorkerStatusChecker::Due& due, Step& step);
-  void on_register(WorkerConnection connection, WorkerDescription&& info, Step& step);
-  WorkerInfo& begin(WorkerConnection connection, WorkerDescription&& info, Step& step);
+  // `address`: where it comes from; empty: not known.
+  void on_register(WorkerConnection connection, WorkerDescription&& info,
+                   const std::string& address, Step& step);
+  WorkerInfo& begin(WorkerConnection connection, WorkerDescription&& info,
+                    const std::string& address, Step& step);
   void resume(WorkerInfo& worker, WorkerConnection connection, WorkerDescription&& info,
               Step& step);
   void on_heartbeat(WorkerInfo& worker, WorkerHeartbeat&& heartbeat, Step& step);
@@ -79,9 +83,10 @@ class WorkerSessions {
 
   // A newer instance that wants the name of a session that may be dead (section 6, Replace).
   void contend(WorkerInfo& holder, WorkerConnection connection, WorkerDescription&& info,
-               Step& step);
+               const std::string& address, Step& step);
   void forget_contender(WorkerConnection connection, std::string_view but_for);
-  void turn_away(WorkerConnection connection, const std::string& name, Step& step);
+  void turn_away(WorkerConnection connection, const std::string& address, const WorkerInfo& holder,
+                 Step& step);
   void holder_lives(const WorkerInfo& holder, Step& step);
   [[nodiscard]] Ended replace(WorkerInfo& holder, const std::string& why, Step& step);
   void run_contenders(std::vector<Ended>& ended, Step& step);

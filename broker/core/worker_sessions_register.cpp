@@ -20,7 +20,7 @@ constexpr auto removed_by_operator = "an operator has removed this worker";
 // ---- sessions ----------------------------------------------------------------------------------
 
 void WorkerSessions::on_register(WorkerConnection connection, WorkerDescription&& info,
-                                 Step& step) {
+                                 const std::string& address, Step& step) {
   if (!may_register(connection, step.now)) {
     ++counters_.hasty_workers;
     return;
@@ -38,7 +38,7 @@ void WorkerSessions::on_register(WorkerConnection connection, WorkerDescription&
                        "its connection registered as \"" + info.worker + "\" anew", step);
     if (!ended.successor && workers_.find(std::string_view{info.worker}) == nullptr &&
         !workers_.removed(info.worker, info.instance)) {
-      ended.successor = Contender{connection, std::move(info), {}, {}};
+      ended.successor = Contender{connection, std::move(info), address, {}, {}};
       return settle(as_one(std::move(ended)), step);
     }
     settle(as_one(std::move(ended)), step);
@@ -53,7 +53,7 @@ void WorkerSessions::on_register(WorkerConnection connection, WorkerDescription&
   WorkerInfo* named = workers_.find(std::string_view{info.worker});
   if (named == nullptr && workers_.removed(info.worker, info.instance))
     return dismiss(connection, ErrorCode::replaced, removed_by_operator, step);
-  if (named == nullptr) return changed(begin(connection, std::move(info), step), step);
+  if (named == nullptr) return changed(begin(connection, std::move(info), address, step), step);
   if (info.instance == named->instance) {
     forget_contender(connection, {});
     return resume(*named, connection, std::move(info), step);
@@ -62,21 +62,26 @@ void WorkerSessions::on_register(WorkerConnection connection, WorkerDescription&
     return dismiss(connection, ErrorCode::replaced,
                    "a newer instance of worker \"" + info.worker + "\" is registered", step);
   }
-  contend(*named, connection, std::move(info), step);
+  contend(*named, connection, std::move(info), address, step);
 }
 
 // Nothing is given to it yet: changed() sees to that.
 WorkerInfo& WorkerSessions::begin(WorkerConnection connection, WorkerDescription&& info,
-                                  Step& step) {
+                                  const std::string& address, Step& step) {
+  const GoneWorker* before = workers_.last_gone_named(info.worker, step.now);
+  const std::string back = before == nullptr ? ""
+                                             : "; back after " + in_seconds(step.now - before->at) +
+                                                   " (" + before->reason + ")";
   WorkerInfo& worker = workers_.add(info, connection, step.now);
+  worker.address = address;
   ++counters_.registered;
   checker_.watch(worker, step.now);
   worker.state = info.state;
   worker.touch();
   worker.why = cut_to(info.why, text_bytes_max);
   note(worker, "registered",
-       state_text(worker) + ", " + std::to_string(info.slots) + " slots, serves " +
-           (worker.names.empty() ? "nothing yet" : listed(worker.names)),
+       state_text(worker) + from_text(address) + ", " + std::to_string(info.slots) +
+           " slots, serves " + (worker.names.empty() ? "nothing yet" : listed(worker.names)) + back,
        false, step);
   step.out.push_back(SendToWorker{connection, Registered{terms()}});
   take_over(worker, std::move(info), worker.bindings, step);
@@ -149,20 +154,22 @@ void WorkerSessions::reconcile(WorkerInfo& worker, const std::vector<BrokerId>& 
 // ---- two that want one name --------------------------------------------------------------------
 
 void WorkerSessions::contend(WorkerInfo& holder, WorkerConnection connection,
-                             WorkerDescription&& info, Step& step) {
+                             WorkerDescription&& info, const std::string& address, Step& step) {
   const auto before = contenders_.find(holder.session);
   if (before != contenders_.end()) {
     Contender& other = before->second;
     const WorkerConnection rival = other.connection;
     if (rival != connection && info.instance < other.info.instance)
-      return turn_away(connection, holder.name, step);
+      return turn_away(connection, address, holder, step);
+    const std::string rival_address = std::exchange(other.address, address);
     other.connection = connection;
     other.info = std::move(info);
-    if (rival != connection) turn_away(rival, holder.name, step);
+    if (rival != connection) turn_away(rival, rival_address, holder, step);
     return;
   }
   const Time until = step.now + options_.heartbeat_interval;
-  contenders_.emplace(holder.session, Contender{connection, std::move(info), until, until});
+  contenders_.emplace(holder.session,
+                      Contender{connection, std::move(info), address, until, until});
   if (holder.broken) return settle(as_one(replace(holder, "its connection is gone", step)), step);
   probe(holder, step);
 }
@@ -174,26 +181,28 @@ void WorkerSessions::forget_contender(WorkerConnection connection, std::string_v
   });
 }
 
-void WorkerSessions::turn_away(WorkerConnection connection, const std::string& name, Step& step) {
+void WorkerSessions::turn_away(WorkerConnection connection, const std::string& address,
+                               const WorkerInfo& holder, Step& step) {
   const std::string why =
-      "a live worker is registered as \"" + name +
-      "\"; if it is dead, its name is free when its heartbeats have been missed; if it is not, "
+      "a live worker is registered as \"" + holder.name + '"' + from_text(holder.address) +
+      "; if it is dead, its name is free when its heartbeats have been missed; if it is not, "
       "give this one another name";
   step.out.push_back(FailureNote{.code = ErrorCode::name_taken,
                                  .reason = {},
                                  .sentence = why,
                                  .model = {},
-                                 .worker = name,
-                                 .request_id = {}});
+                                 .worker = holder.name,
+                                 .request_id = {},
+                                 .address = address});
   dismiss(connection, ErrorCode::name_taken, why, step);
 }
 
 void WorkerSessions::holder_lives(const WorkerInfo& holder, Step& step) {
   const auto found = contenders_.find(holder.session);
   if (found == contenders_.end()) return;
-  const WorkerConnection connection = found->second.connection;
+  const Contender contender = std::move(found->second);
   contenders_.erase(found);
-  turn_away(connection, holder.name, step);
+  turn_away(contender.connection, contender.address, holder, step);
 }
 
 // The holder ends, and who wants its name has it.
@@ -259,6 +268,7 @@ void WorkerSessions::set_state(WorkerInfo& worker, WorkerState state, std::strin
   worker.why = cut_to(std::move(why), text_bytes_max);
   const WorkerState before = std::exchange(worker.state, state);
   if (before == state) return;
+  if (before == WorkerState::draining) worker.drain_reason.clear();
   worker.touch();
   note(worker, "state", std::string{state_name(before)} + " -> " + state_text(worker),
        state == WorkerState::unhealthy, step);
@@ -303,7 +313,8 @@ void WorkerSessions::settle(std::vector<Ended>&& all, Step& step) {
   std::vector<WorkerInfo*> begun;
   for (Ended& ended : all) {
     if (!ended.successor) continue;
-    begun.push_back(&begin(ended.successor->connection, std::move(ended.successor->info), step));
+    begun.push_back(&begin(ended.successor->connection, std::move(ended.successor->info),
+                           ended.successor->address, step));
   }
   for (const Ended& ended : all) {
     for (const auto& [client, id] : ended.waiting) {
@@ -341,6 +352,7 @@ void WorkerSessions::drain(WorkerInfo& worker, bool on, const std::string& why, 
     worker.drain_owed = on;
   else
     step.out.push_back(SendToWorker{worker.connection, Drain{on}});
+  worker.drain_reason = on ? cut_to(why, text_bytes_max) : "";
   note(worker, on ? "drain_asked" : "undrain_asked",
        why.empty() ? "an operator asks for it" : "an operator asks for it: " + why, false, step);
 }

@@ -86,7 +86,12 @@ void WorkerTimeoutHandler::out_of_time(PendingRequest& request, Step& step) {
     if (request.at_worker()) ++request.worker->failed;
     dispatcher_.fail(request, {ErrorCode::worker_timeout, reason, retryable, sentence}, true, step);
   };
-  const std::string after = " within " + in_seconds(step.now - request.received);
+  // Where the request waited first, its worker had less time than the client gave.
+  const bool waited =
+      request.at_worker() && request.bound - request.received >= options_.heartbeat_interval / 10;
+  const std::string after =
+      " within " + in_seconds(step.now - request.received) +
+      (waited ? ", of which it had the request for " + in_seconds(step.now - request.bound) : "");
   const std::string at_worker =
       request.at_worker() ? "worker \"" + request.worker->name + "\" " : std::string{};
   switch (request.phase) {

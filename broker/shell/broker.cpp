@@ -13,6 +13,7 @@ namespace muster::broker {
 namespace {
 
 using transport::Incoming;
+using transport::peer_address;
 using transport::Sent;
 
 // How much one turn reads of each socket: some milliseconds of work, after which deadlines and the
@@ -226,10 +227,13 @@ bool Broker::read_backend() {
     auto& said = std::get<WorkerSaid>(worker_said_);
     if (auto fault = worker_decoder_.from_worker_into(said.message, said.header.id, incoming.header,
                                                       incoming.payload, incoming.dropped_frames)) {
-      step(WorkerFault{from, std::move(*fault)});
+      step(WorkerFault{from, std::move(*fault), peer_address(incoming.header)});
       return 0;
     }
     said.from = from;
+    if (std::holds_alternative<Register>(said.message)) {
+      said.address = peer_address(incoming.header);
+    }
     said.header.frame = std::move(incoming.header);
     said.payload = std::move(incoming.payload);
     step(std::move(worker_said_));
@@ -252,7 +256,7 @@ bool Broker::read_frontend() {
     auto& said = std::get<ClientSaid>(client_said_);
     if (auto fault = client_decoder_.from_client_into(said.message, said.header.id, incoming.header,
                                                       incoming.payload, incoming.dropped_frames)) {
-      step(ClientFault{from, std::move(*fault)});
+      step(ClientFault{from, std::move(*fault), peer_address(incoming.header)});
       return 0;
     }
     const std::size_t cost = std::holds_alternative<Query>(said.message) ? query_cost : 0;

@@ -3,6 +3,7 @@
 // What a Controller notes, as lines of the log. What peers can cause at will is bounded in rate;
 // how much was left out is told in its place.
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -32,13 +33,25 @@ class NoteLog {
   void tick(Time now);
 
  private:
-  // One bound for each kind of failure: a flood of one does not hide another.
-  using FailureKind = std::pair<ErrorCode, std::string>;
+  // One bound for each kind of failure at each worker, and one for each kind of bad input of each
+  // side: a flood of one does not hide another.
+  struct FailureKind {
+    ErrorCode code{};
+    std::string reason;
+    std::string worker;
+    friend auto operator<=>(const FailureKind&, const FailureKind&) = default;
+  };
+  using FaultKind = std::pair<bool, FaultReason>;  // of a worker?
   [[nodiscard]] static std::string_view what_failed(ErrorCode code);
+  [[nodiscard]] static std::string_view what_came(const FaultKind& kind);
   [[nodiscard]] RateLimit& limit_of(const FailureNote& note);
+  void tell_left_out(Time now);
 
   std::map<FailureKind, RateLimit> failures_;
-  RateLimit faults_{10, std::chrono::seconds{1}};
+  std::map<FaultKind, RateLimit> faults_;
+  RateLimit foreign_peers_{10, std::chrono::seconds{1}};
+  RateLimit clients_cut_off_{10, std::chrono::seconds{1}};
+  Time look_again_at_{};  // for what was left out
   // A large cluster may come, or go, all at once.
   RateLimit workers_{1000, std::chrono::milliseconds{10}};
 };

@@ -31,13 +31,23 @@ class RateLimit {
     return held_back_ != 0 && take(now) ? take_held_back() : 0;
   }
 
+  // Nothing is held back, and nothing was said for so long that it is as if it were fresh.
+  [[nodiscard]] bool is_at_rest(Time now) {
+    fill(now);
+    return held_back_ == 0 && tokens_ == burst_;
+  }
+
  private:
-  [[nodiscard]] bool take(Time now) {
+  void fill(Time now) {
     if (const std::int64_t fresh = (now - filled_) / refill_; fresh > 0) {
       // A full bucket starts its next refill when it is drawn from.
       filled_ = tokens_ + fresh >= burst_ ? now : filled_ + fresh * refill_;
       tokens_ = std::min(burst_, tokens_ + fresh);
     }
+  }
+
+  [[nodiscard]] bool take(Time now) {
+    fill(now);
     if (tokens_ == 0) return false;
     --tokens_;
     return true;

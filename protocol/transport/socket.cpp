@@ -166,6 +166,11 @@ std::uint64_t raise_descriptor_limit() {
   return ::setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
 }
 
+std::string peer_address(const Frame& header) {
+  const char* const address = header.property("Peer-Address");
+  return address != nullptr ? address : "";
+}
+
 // ---- Socket ------------------------------------------------------------------------------------
 
 Socket::Impl::Impl(Context& owner, int type, const WireLimits& wire_limits)

@@ -49,6 +49,10 @@ struct Incoming {
   bool foreign_identity = false;  // ROUTER only: to be dropped unanswered (RouterSocket)
 };
 
+// The address, without a port, that a message's sender has connected from; empty: the transport
+// does not tell. Only of a header as it came.
+[[nodiscard]] std::string peer_address(const Frame& header);
+
 enum class Sent : std::uint8_t {
   done,         // taken; should its connection break, it is lost with that
   unreachable,  // ROUTER: no such connection any more. DEALER: never.

@@ -107,6 +107,8 @@ void HotPath::from_client(ClientConnection from, Frame header, Payload payload) 
   said.header.frame = std::move(header);
   said.payload = std::move(payload);
   step(std::move(client_said_));
+  said.header.frame = {};
+  said.payload = {};
 }
 
 void HotPath::from_worker(WorkerConnection from, Frame header, Payload payload) {
@@ -117,6 +119,8 @@ void HotPath::from_worker(WorkerConnection from, Frame header, Payload payload) 
   said.header.frame = std::move(header);
   said.payload = std::move(payload);
   step(std::move(worker_said_));
+  said.header.frame = {};
+  said.payload = {};
 }
 
 void HotPath::step(Event&& event) {

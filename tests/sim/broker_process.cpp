@@ -64,19 +64,20 @@ bool BrokerProcess::read_backend() {
     auto incoming = stage_.network.receive(doors_.backend, stage_.now);
     if (!incoming) return true;
     const WorkerConnection from{incoming->peer};
-    auto decoded = worker_decoder_.from_worker(incoming->header, incoming->payload);
+    auto& said = std::get<WorkerSaid>(worker_said_);
+    auto fault = worker_decoder_.from_worker_into(said.message, said.header.id, incoming->header,
+                                                  incoming->payload, 0);
     say([&] {
-      return "<- " + worker_name(from) + "  " +
-             (decoded ? describe(decoded->message) : describe(decoded.error()));
+      return "<- " + worker_name(from) + "  " + (fault ? describe(*fault) : describe(said.message));
     });
-    if (decoded) {
-      step(WorkerSaid{from,
-                      std::move(decoded->message),
-                      {std::move(incoming->header), decoded->id},
-                      std::move(incoming->payload)});
-    } else {
-      step(WorkerFault{from, std::move(decoded.error())});
+    if (fault) {
+      step(WorkerFault{from, std::move(*fault)});
+      continue;
     }
+    said.from = from;
+    said.header.frame = std::move(incoming->header);
+    said.payload = std::move(incoming->payload);
+    step(std::move(worker_said_));
   }
   return false;
 }
@@ -86,19 +87,20 @@ bool BrokerProcess::read_frontend() {
     auto incoming = stage_.network.receive(doors_.frontend, stage_.now);
     if (!incoming) return true;
     const ClientConnection from{incoming->peer};
-    auto decoded = client_decoder_.from_client(incoming->header, incoming->payload);
+    auto& said = std::get<ClientSaid>(client_said_);
+    auto fault = client_decoder_.from_client_into(said.message, said.header.id, incoming->header,
+                                                  incoming->payload, 0);
     say([&] {
-      return "<- " + client_name(from) + "  " +
-             (decoded ? describe(decoded->message) : describe(decoded.error()));
+      return "<- " + client_name(from) + "  " + (fault ? describe(*fault) : describe(said.message));
     });
-    if (decoded) {
-      step(ClientSaid{from,
-                      std::move(decoded->message),
-                      {std::move(incoming->header), decoded->id},
-                      std::move(incoming->payload)});
-    } else {
-      step(ClientFault{from, std::move(decoded.error())});
+    if (fault) {
+      step(ClientFault{from, std::move(*fault)});
+      continue;
     }
+    said.from = from;
+    said.header.frame = std::move(incoming->header);
+    said.payload = std::move(incoming->payload);
+    step(std::move(client_said_));
   }
   return false;
 }

@@ -71,6 +71,9 @@ class BrokerProcess final : public Process {
   Decoder worker_decoder_;
   Decoder reader_;  // of what it says, for the trace
 
+  // For one message after the other, as in the shell.
+  broker::Event client_said_{std::in_place_type<broker::ClientSaid>};
+  broker::Event worker_said_{std::in_place_type<broker::WorkerSaid>};
   std::vector<broker::Action> actions_;
   std::vector<broker::Event> failures_;
   std::set<ClientConnection> clients_gone_;

@@ -118,7 +118,7 @@ std::string describe(const FromWorker& message) {
 std::string describe(const ToWorker& message) {
   return say_any(message);
 }
-std::string describe(const broker::Control& message) {
+std::string describe(const broker::OwnToWorker& message) {
   return say_any(message);
 }
 std::string describe(const Fault& fault) {

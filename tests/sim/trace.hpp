@@ -21,7 +21,7 @@ namespace muster::sim {
 [[nodiscard]] std::string describe(const ToClient& message);
 [[nodiscard]] std::string describe(const FromWorker& message);
 [[nodiscard]] std::string describe(const ToWorker& message);
-[[nodiscard]] std::string describe(const broker::Control& message);
+[[nodiscard]] std::string describe(const broker::OwnToWorker& message);
 [[nodiscard]] std::string describe(const Fault& fault);
 // "12.345678"
 [[nodiscard]] std::string seconds(Time time);

@@ -150,7 +150,7 @@ std::string told(ClientConnection to, const ToClient& message) {
   return whom + "what no broker says of itself";
 }
 
-std::string told(const Control& message) {
+std::string told(const OwnToWorker& message) {
   return std::visit(
       InWords{[](const Cancel& m) { return "CANCEL " + number(m.id.value); },
               [](const BrokerHeartbeat& m) {

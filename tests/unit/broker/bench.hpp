@@ -96,6 +96,12 @@ class Bench {
   Value answer_;
 };
 
+[[nodiscard]] RequestOptions with(auto change) {
+  RequestOptions options;
+  change(options);
+  return options;
+}
+
 [[nodiscard]] inline RequestOptions streamed() {
   RequestOptions options;
   options.stream = true;

@@ -1,4 +1,4 @@
-// How requests end, and what time does to them: docs/protocol.md, sections 4, 5 and 8.
+// How requests end: docs/protocol.md, sections 4, 5 and 8.
 
 #include <gtest/gtest.h>
 
@@ -9,12 +9,6 @@ namespace muster::broker {
 namespace {
 
 using namespace std::chrono_literals;
-
-RequestOptions with(auto change) {
-  RequestOptions options;
-  change(options);
-  return options;
-}
 
 TEST(Cancel, EndsAWaitingRequest) {
   Bench bench;
@@ -370,76 +364,6 @@ TEST(WorkerAnswers, ForWhatIsNotItsOwnAreDropped) {
   EXPECT_EQ(bench.take(), Lines{"c5 0 FINAL"});
   bench.final(1, 0);  // twice
   EXPECT_EQ(bench.take(), Lines{});
-}
-
-// ---- time --------------------------------------------------------------------------------------
-
-TEST(Timeout, WhileWaiting) {
-  Bench bench;
-  bench.add_worker(1);
-  bench.request(5, 0);
-  bench.request(5, 1, with([](auto& o) { o.timeout = 500ms; }));
-  bench.drop();
-  bench.pass(500ms);
-  EXPECT_EQ(bench.take(), Lines{"c5 ERROR 1 WORKER_TIMEOUT queued"});
-  EXPECT_TRUE(bench.errors().back().meta.retryable);
-}
-
-TEST(Timeout, WhileRunningCancelsAndKeepsTheSlot) {
-  Bench bench;
-  bench.add_worker(1);
-  bench.request(5, 0, with([](auto& o) { o.timeout = 500ms; }));
-  bench.request(5, 1);
-  bench.drop();
-  bench.pass(500ms);
-  EXPECT_EQ(bench.take(), (Lines{"c5 ERROR 0 WORKER_TIMEOUT running", "w1 CANCEL #0"}));
-  EXPECT_FALSE(bench.errors().back().meta.retryable);
-  bench.error(1, 0, ErrorCode::cancelled);
-  EXPECT_EQ(bench.take(), Lines{"w1 REQUEST #1"});
-}
-
-TEST(Timeout, UntilTheFirstPart) {
-  Bench bench;
-  bench.add_worker(1);
-  auto options = streamed();
-  options.first_timeout = 300ms;
-  bench.request(5, 0, options);
-  bench.drop();
-  bench.pass(300ms);
-  EXPECT_EQ(bench.take(), (Lines{"c5 ERROR 0 WORKER_TIMEOUT first", "w1 CANCEL #0"}));
-}
-
-TEST(Timeout, BetweenParts) {
-  Bench bench;
-  bench.add_worker(1);
-  auto options = streamed();
-  options.first_timeout = 300ms;
-  options.idle_timeout = 200ms;
-  bench.request(5, 0, options);
-  bench.pass(250ms);
-  bench.chunk(1, 0, 0);
-  bench.pass(150ms);
-  bench.chunk(1, 0, 1);
-  bench.pass(199ms);
-  bench.drop();
-  bench.pass(1ms);
-  EXPECT_EQ(bench.take(), (Lines{"c5 ERROR 0 WORKER_TIMEOUT idle", "w1 CANCEL #0"}));
-}
-
-TEST(Timeout, DefaultsClampAndZero) {
-  ControllerOptions options;
-  options.request_timeout = 1s;
-  options.request_timeout_max = 2s;
-  Bench bench{options};
-  bench.add_worker(1, {.slots = 4});
-  bench.request(5, 0);
-  bench.request(5, 1, with([](auto& o) { o.timeout = 1h; }));
-  bench.request(5, 2, with([](auto& o) { o.timeout = 0ms; }));
-  EXPECT_EQ(bench.take().back(), "c5 ERROR 2 BAD_REQUEST");
-  bench.pass(1s, {1});
-  EXPECT_EQ(bench.take().front(), "c5 ERROR 0 WORKER_TIMEOUT running");
-  bench.pass(1s, {1});
-  EXPECT_EQ(bench.take().front(), "c5 ERROR 1 WORKER_TIMEOUT running");
 }
 
 TEST(Stop, AnswersWhatIsOutstandingAndWhatStillComes) {

@@ -172,6 +172,97 @@ TEST(Operators, WhoWasTheLastIsKnownForAnHourAndAmongTheLastSixtyFour) {
   EXPECT_FALSE(last_is_known());
 }
 
+// ---- who, and where ----------------------------------------------------------------------------
+
+TEST(Operators, WhereAWorkerRegisteredFromIsToldWhereverItIsLookedFor) {
+  Bench bench;
+  const auto register_from = [&](std::uint32_t connection, std::uint64_t instance,
+                                 const std::string& address) {
+    WorkerDescription info;
+    info.worker = "A";
+    info.instance = Instance{instance};
+    info.models = {{.name = "m"}};
+    info.slots = 1;
+    info.state = WorkerState::ready;
+    bench.give(WorkerSaid{WorkerConnection{connection}, Register{info}, {}, {}, address});
+  };
+  register_from(1, 1, "10.0.0.3");
+  EXPECT_EQ(bench.worker("A").find("address")->string_or(""), "10.0.0.3");
+  EXPECT_EQ(bench.take_notes().front().detail, "ready from 10.0.0.3, 1 slots, serves m");
+
+  register_from(2, 2, "10.0.0.4");
+  bench.status(1, 1, {.name = "A"});
+  const FailureNote turned_away = bench.take_failure_notes().front();
+  EXPECT_EQ(turned_away.code, ErrorCode::name_taken);
+  EXPECT_EQ(turned_away.address, "10.0.0.4");
+  EXPECT_TRUE(turned_away.sentence.starts_with(
+      "a live worker is registered as \"A\" from 10.0.0.3; if it is dead, "))
+      << turned_away.sentence;
+
+  bench.worker_says(1, Deregister{"It moves."});
+  EXPECT_EQ(bench.worker("A").find("address")->string_or(""), "10.0.0.3");
+}
+
+TEST(Operators, AWorkerThatIsBackIsToldApartFromANewOne) {
+  Bench bench;
+  bench.add_worker(1, {.name = "A"});
+  bench.pass(5s);
+  (void)bench.take_notes();
+  bench.register_worker(2, {.name = "A", .instance = 2});
+  EXPECT_EQ(bench.take_notes().front().detail,
+            "ready, 1 slots, serves m; back after 2.0 s (expired: nothing was heard of it for "
+            "3.0 s)");
+}
+
+TEST(Operators, WhyAWorkerIsDrainedIsToldUntilItServesAgain) {
+  Bench bench;
+  bench.add_worker(1, {.name = "A"});
+  const auto why = [&] {
+    const Value row = bench.worker("A");
+    return row.find("why") != nullptr ? std::string{row.find("why")->string_or("")} : "";
+  };
+  const auto drain = [&](bool on, Value reason) {
+    ask(bench, 1, "drain", Value::Map{{"worker", "A"}, {"on", on}, {"reason", std::move(reason)}});
+    bench.heartbeat(1, {.slots = 1,
+                        .state = on ? WorkerState::draining : WorkerState::ready,
+                        .why = on ? "drained by an operator" : ""});
+  };
+  drain(true, "new driver, ask Kim");
+  EXPECT_EQ(why(), "drained by an operator: new driver, ask Kim");
+  EXPECT_EQ(bench.query("why")
+                .find("models")
+                ->array()
+                ->front()
+                .find("workers")
+                ->array()
+                ->front()
+                .find("why")
+                ->string_or(""),
+            "it is draining (drained by an operator: new driver, ask Kim)");
+  drain(false, Value{});
+  EXPECT_EQ(why(), "");
+  drain(true, Value{});
+  EXPECT_EQ(why(), "drained by an operator");
+}
+
+TEST(Operators, WhyAsksOfAllNamesWhatWasServedUntilLatelyToo) {
+  Bench bench;
+  bench.add_worker(1, {.name = "B", .models = {"m"}});
+  bench.add_worker(2, {.name = "A", .models = {"m", "other"}});
+  bench.add_worker(3, {.name = "C", .models = {"gone"}});
+  bench.worker_says(3, Deregister{});
+  Lines models;
+  Lines workers;
+  const Value answer = bench.query("why");
+  for (const Value& row : *answer.find("models")->array()) {
+    models.emplace_back(row.find("model")->string_or(""));
+    for (const Value& worker : *row.find("workers")->array())
+      workers.emplace_back(worker.find("worker")->string_or(""));
+  }
+  EXPECT_EQ(models, (Lines{"gone", "m", "other"}));
+  EXPECT_EQ(workers, (Lines{"A", "B", "A"})) << "by name";
+}
+
 TEST(Stop, WithTimeLetsWhatIsOutstandingFinish) {
   Bench bench;
   bench.add_worker(1);

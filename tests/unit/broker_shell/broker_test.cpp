@@ -150,7 +150,8 @@ struct DeafClient {
 TEST(Broker, AClientThatTakesNothingIsCutOffAndHarmsNobody) {
   test::LogFile log;
   BrokerOptions options = on_free_ports();
-  options.outbox.stall = std::chrono::hours{1};  // by its bytes it is cut off, however slow the machine
+  options.outbox.stall =
+      std::chrono::hours{1};  // by its bytes it is cut off, however slow the machine
   RunningBroker broker(options);
   TestWorker worker(broker);
   const DeafClient deaf(broker);
@@ -229,8 +230,12 @@ TEST(Broker, BadInputFromBothSidesHarmsNobody) {
     EXPECT_EQ(3000u, client.stat({"faults", side, "unknown_type"})) << side;
     EXPECT_GE(client.stat({"faults", side, "malformed"}), 3000u) << side;
   }
-  EXPECT_GE(log.count("bad message from a"), 10);
-  EXPECT_LT(log.count("bad message from a"), 100);
+  for (const char* side : {"bad message at the frontend", "bad message at the backend"}) {
+    EXPECT_GE(log.count(side), 10) << side;
+    EXPECT_LT(log.count(side), 100) << side;
+  }
+  EXPECT_GE(log.count(R"("address":"127.0.0.1")"), 20) << "who sends it";
+  EXPECT_EQ(log.count("from 127.0.0.1"), 1) << "the worker that has registered";
 }
 
 TEST(Broker, AMessageOverALimitIsAnsweredWhereItsIdCanBeRead) {

@@ -63,7 +63,7 @@ TEST(NoteLog, AFloodOfOneFailureDoesNotHideAnother) {
   EXPECT_EQ(4, file.count(R"("model":"m")"));
   notes.tick(start + seconds{10});
   ASSERT_EQ(5u, file.lines().size());
-  EXPECT_EQ(1, file.count(R"("error":"NO_WORKER","reason":"none_live","count":997)"));
+  EXPECT_EQ(1, file.count(R"("error":"NO_WORKER","reason":"none_live","worker":"","count":997)"));
 }
 
 TEST(NoteLog, WorkersMakingUpReasonsAreBoundedToo) {
@@ -78,7 +78,68 @@ TEST(NoteLog, WorkersMakingUpReasonsAreBoundedToo) {
                             .request_id = {}},
                 start);
   }
-  EXPECT_EQ(103u, file.lines().size());
+  EXPECT_EQ(303u, file.lines().size());
+}
+
+TEST(NoteLog, AFloodOfOneWorkersFailuresDoesNotHideAnothers) {
+  LogFile file;
+  NoteLog notes;
+  const auto cut_off_at = [](std::string worker) {
+    return FailureNote{.code = ErrorCode::worker_failed,
+                       .reason = "server_cut",
+                       .sentence = "it cut the answer off",
+                       .model = "m",
+                       .worker = std::move(worker),
+                       .request_id = {}};
+  };
+  for (int i = 0; i < 1000; ++i)
+    notes.write(cut_off_at("gpu0"), start);
+  notes.write(cut_off_at("gpu1"), start);
+  EXPECT_EQ(3, file.count(R"("worker":"gpu0")"));
+  EXPECT_EQ(1, file.count(R"("worker":"gpu1")"));
+  notes.tick(start + seconds{10});
+  EXPECT_EQ(1, file.count(R"("worker":"gpu0","count":997)"));
+}
+
+TEST(NoteLog, AWorkerThatWasQuietForLongMakesRoomForOthers) {
+  LogFile file;
+  NoteLog notes;
+  const auto refused_by = [](int worker) {
+    return FailureNote{.code = ErrorCode::refused,
+                       .reason = {},
+                       .sentence = {},
+                       .model = {},
+                       .worker = "w" + std::to_string(worker),
+                       .request_id = {}};
+  };
+  for (int i = 0; i < 300; ++i)
+    notes.write(refused_by(i), start);
+  notes.tick(start + seconds{60});
+  for (int i = 300; i < 600; ++i)
+    notes.write(refused_by(i), start + seconds{60});
+  EXPECT_EQ(600u, file.lines().size());
+}
+
+TEST(NoteLog, AFloodOfOneKindOfBadInputDoesNotHideAnotherNorThatOfTheOtherSide) {
+  LogFile file;
+  NoteLog notes;
+  FaultNote other_kind = bad_message();
+  other_kind.fault.reason = FaultReason::wrong_direction;
+  FaultNote of_a_client = bad_message();
+  of_a_client.from_worker = false;
+  of_a_client.address = "10.0.0.3";
+  for (int i = 0; i < 1000; ++i)
+    notes.write(bad_message(), start);
+  notes.write(other_kind, start);
+  notes.write(of_a_client, start);
+  notes.foreign_peer(true, start);
+  EXPECT_EQ(13u, file.lines().size());
+  EXPECT_EQ(1, file.count(R"("reason":"wrong_direction")"));
+  EXPECT_EQ(1, file.count(R"(bad message at the frontend)"));
+  EXPECT_EQ(1, file.count(R"("address":"10.0.0.3")"));
+  EXPECT_EQ(1, file.count(R"("socket":"backend")"));
+  notes.tick(start + seconds{1});
+  EXPECT_EQ(1, file.count(R"("reason":"field","count":990)"));
 }
 
 TEST(NoteLog, WorkersComingAndGoingWithoutEndAreBoundedToo) {

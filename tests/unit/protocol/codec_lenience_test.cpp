@@ -195,5 +195,23 @@ TEST(CodecUtf8, strict) {
   }
 }
 
+// Whatever the length, however many bytes are looked at together.
+TEST(CodecUtf8, strict_at_each_place_of_each_length) {
+  Decoder decoder{WireLimits{}};
+  const auto takes = [&](const std::string& text) {
+    return decoder.from_client(Frame{request(map({{"path", str(text)}}))}, {}).ok();
+  };
+  for (std::size_t size = 1; size <= 80; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string text(size, 'x');
+      text[at] = '\xff';
+      EXPECT_FALSE(takes(text)) << size << ", at " << at;
+      if (at + 1 == size) continue;
+      text.replace(at, 2, "\xc3\xa4");
+      EXPECT_TRUE(takes(text)) << size << ", at " << at;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace muster

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "protocol/codec.hpp"
@@ -87,6 +88,7 @@ void expect_same(Decoder& all, Decoder& routes, const std::string& bytes,
   EXPECT_EQ(got.error().reason, wanted.error().reason);
   EXPECT_EQ(got.error().what, wanted.error().what);
   EXPECT_EQ(got.error().id, wanted.error().id);
+  EXPECT_EQ(got.error().type, wanted.error().type);
 }
 
 // Each header with each of its bytes replaced by what leads another form, cut off at each of its
@@ -125,6 +127,60 @@ TEST(CodecPlain, IsWhatTheReaderMakesOfTheSameBytes) {
   expect_same_of_all_near<FromWorker>(from_worker(), &Decoder::from_worker);
 }
 
+TEST(CodecPlain, NamesAndSizesHaveTheSameLimits) {
+  WireLimits limits;
+  limits.name_bytes = 6;
+  Decoder all{limits};
+  Decoder routes{limits, Decoder::Keep::what_routes};
+  for (const std::string& name : {str(""), str("sixsix"), str("seven77")}) {
+    expect_same<FromClient>(all, routes, arr({num(1), num(1), num(7), name, map({})}),
+                            &Decoder::from_client);
+    for (const char* key : {"tenant", "session"})
+      expect_same<FromClient>(all, routes, request(map({{key, name}})), &Decoder::from_client);
+    expect_same<FromWorker>(all, routes, part(0x12, num(7), 0, map({{"worker", name}})),
+                            &Decoder::from_worker);
+  }
+
+  const std::string header = request(every_option);
+  limits = {};
+  limits.header_bytes = header.size();
+  limits.frame_bytes = 10;
+  limits.message_bytes = header.size() + 15;
+  limits.frames = 3;
+  Decoder sized{limits, Decoder::Keep::what_routes};
+  const auto fault = [&](const std::string& bytes, std::initializer_list<std::size_t> frames,
+                         std::size_t dropped = 0) -> std::string {
+    Payload payload;
+    for (const std::size_t size : frames)
+      payload.add(Frame{std::string(size, 'x')});
+    const auto decoded = sized.from_client(Frame{bytes}, payload, dropped);
+    return decoded.ok() ? "" : std::string{fault_name(decoded.error().reason)};
+  };
+  EXPECT_EQ(fault(header, {10, 5}), "");
+  EXPECT_EQ(fault(header, {11}), "frame_too_large");
+  EXPECT_EQ(fault(header, {10, 6}), "message_too_large");
+  EXPECT_EQ(fault(header, {1, 1, 1}), "too_many_frames");
+  EXPECT_EQ(fault(header, {1, 1}, 1), "too_many_frames");
+  EXPECT_EQ(fault(arr({num(1), num(1), u8(7), str("tiny"), every_option}), {}), "header_too_large");
+}
+
+TEST(CodecPlain, OfFieldsThatComeTwiceTheLastCounts) {
+  Decoder all{WireLimits{}};
+  Decoder routes{WireLimits{}, Decoder::Keep::what_routes};
+  for (const auto& [key, first, second] :
+       {std::tuple{"tenant", str("a"), str("")}, std::tuple{"session", str("a"), str("b")},
+        std::tuple{"timeout", num(1), num(2)}, std::tuple{"timeout", num(1), nil()},
+        std::tuple{"stream", boolean(true), boolean(false)}}) {
+    expect_same<FromClient>(all, routes, request(map({{key, first}, {key, second}})),
+                            &Decoder::from_client);
+  }
+  for (const std::string& second : {num(201), nil()}) {
+    expect_same<FromWorker>(all, routes,
+                            part(0x12, num(7), 0, map({{"status", num(200)}, {"status", second}})),
+                            &Decoder::from_worker);
+  }
+}
+
 TEST(CodecPlain, NumbersBeyondTheirFieldAreLeftToTheReader) {
   Decoder all{WireLimits{}};
   Decoder routes{WireLimits{}, Decoder::Keep::what_routes};
@@ -135,31 +191,47 @@ TEST(CodecPlain, NumbersBeyondTheirFieldAreLeftToTheReader) {
   }
 }
 
-// A broker reads one message after the other into the same place.
+// A broker reads one message after the other into the same place, be it all that was kept of the
+// one before, or half of it.
 TEST(CodecPlain, NothingIsLeftOfTheMessageBefore) {
+  Decoder all{WireLimits{}};
   Decoder decoder{WireLimits{}, Decoder::Keep::what_routes};
   std::vector<std::string> client_headers = from_client();
   for (const FromClient& sample : samples::from_client())
     client_headers.emplace_back(encode(sample).text());
+  client_headers.push_back(request(map({{"tenant", str("a")}, {"retry", num(1)}})));
   std::vector<std::string> worker_headers = from_worker();
   for (const FromWorker& sample : samples::from_worker())
     worker_headers.emplace_back(encode(sample).text());
+  worker_headers.push_back(part(0x12, num(7), 5, map({{"worker", str("a")}, {"status", str("")}})));
 
   IdSpan id;
   for (const std::string& before : client_headers) {
     for (const std::string& header : client_headers) {
-      FromClient message;
-      ASSERT_FALSE(decoder.from_client_into(message, id, Frame{before}, {}, 0));
-      ASSERT_FALSE(decoder.from_client_into(message, id, Frame{header}, {}, 0));
-      EXPECT_EQ(message, decoder.from_client(Frame{header}, {}).value().message);
+      const auto wanted = decoder.from_client(Frame{header}, {});
+      for (Decoder* earlier : {&all, &decoder}) {
+        FromClient message;
+        (void)earlier->from_client_into(message, id, Frame{before}, {}, 0);
+        const auto fault = decoder.from_client_into(message, id, Frame{header}, {}, 0);
+        ASSERT_EQ(!fault, wanted.ok());
+        if (wanted.ok()) {
+          EXPECT_EQ(message, wanted.value().message);
+        }
+      }
     }
   }
   for (const std::string& before : worker_headers) {
     for (const std::string& header : worker_headers) {
-      FromWorker message;
-      ASSERT_FALSE(decoder.from_worker_into(message, id, Frame{before}, {}, 0));
-      ASSERT_FALSE(decoder.from_worker_into(message, id, Frame{header}, {}, 0));
-      EXPECT_EQ(message, decoder.from_worker(Frame{header}, {}).value().message);
+      const auto wanted = decoder.from_worker(Frame{header}, {});
+      for (Decoder* earlier : {&all, &decoder}) {
+        FromWorker message;
+        (void)earlier->from_worker_into(message, id, Frame{before}, {}, 0);
+        const auto fault = decoder.from_worker_into(message, id, Frame{header}, {}, 0);
+        ASSERT_EQ(!fault, wanted.ok());
+        if (wanted.ok()) {
+          EXPECT_EQ(message, wanted.value().message);
+        }
+      }
     }
   }
 }
