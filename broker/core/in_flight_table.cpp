@@ -132,7 +132,7 @@ void InFlightTable::bind(PendingRequest& request, WorkerInfo& worker, BrokerId a
   request.attempt = attempt;
   request.binding = ++worker.bindings;
   request.bound = now;
-  if (worker.holds.empty()) worker.progressed = now;
+  if (worker.holds.empty()) worker.progressed = now - worker.fruitless;
   if (request.phase == Phase::waiting) request.phase = Phase::sent;
   worker.holds.push_back(request);
   worker.touch();
@@ -144,7 +144,10 @@ void InFlightTable::unbind(PendingRequest& request, Time now) {
   CHECK(request.at_worker(), "a slot was freed twice");
   WorkerInfo& worker = *request.worker;
   worker.holds.erase(HeldRequests::s_iterator_to(request));
-  if (worker.holds.empty()) worker.idle_since = now;
+  if (worker.holds.empty()) {
+    worker.idle_since = now;
+    worker.fruitless = now - worker.progressed;
+  }
   worker.touch();
   by_attempt_.erase(request);
   request.worker = nullptr;

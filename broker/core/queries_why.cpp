@@ -31,8 +31,8 @@ std::string why(const WorkerInfo& worker, Time now) {
       return "chosen last: nothing heard for " + in_seconds(now - worker.last_heard) + "; " +
              slots_text(worker);
     case Standing::stalled:
-      return "chosen last: its progress has stood still for " +
-             in_seconds(now - worker.progressed) + "; " + slots_text(worker);
+      return "chosen last: nothing has come of its work for " +
+             in_seconds(worker.fruitless_for(now)) + "; " + slots_text(worker);
     case Standing::full:
       return worker.slots == 0
                  ? "it grants no slots"

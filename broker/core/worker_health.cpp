@@ -67,11 +67,12 @@ bool WorkerHealth::may_put_aside(const WorkerInfo& worker) const {
 }
 
 void WorkerHealth::got_done(WorkerInfo& worker, Step& step) const {
+  worker.progressed = step.now;
+  worker.fruitless = {};
   goes_on(worker, "something has come of its work again", step);
 }
 
-void WorkerHealth::goes_on(WorkerInfo& worker, std::string_view why, Step& step) const {
-  worker.progressed = step.now;
+void WorkerHealth::goes_on(WorkerInfo& worker, std::string_view why, Step& step) {
   if (!std::exchange(worker.stalled, false)) return;
   worker.touch();
   note(worker, "goes_on", std::string{why}, false, step);
@@ -79,12 +80,15 @@ void WorkerHealth::goes_on(WorkerInfo& worker, std::string_view why, Step& step)
 
 bool WorkerHealth::told(WorkerInfo& worker, std::optional<std::uint64_t> progress, Step& step) {
   const bool moved = progress != std::exchange(worker.progress, progress);
-  if (worker.holds.empty())
-    goes_on(worker, "it has nothing in hand any more", step);
-  else if (moved || !progress)
+  const bool idle = worker.holds.empty();
+  if (moved || !progress) {
     got_done(worker, step);
-  if (worker.stalled || options_.stall == Duration::zero() ||
-      step.now - worker.progressed < options_.stall) {
+  } else if (idle && step.now - worker.idle_since >= options_.stall) {
+    goes_on(worker, "it has had nothing in hand for as long again; the next request tries it",
+            step);
+  }
+  if (worker.stalled || options_.stall == Duration::zero() || idle ||
+      worker.fruitless_for(step.now) < options_.stall) {
     return false;
   }
   worker.stalled = true;
@@ -92,8 +96,8 @@ bool WorkerHealth::told(WorkerInfo& worker, std::optional<std::uint64_t> progres
   ++counters_.stalled;
   note(worker, "stalled",
        "it has " + std::to_string(worker.in_flight()) +
-           " requests in hand, and its progress has stood still for " +
-           in_seconds(step.now - worker.progressed) + "; it is chosen last",
+           " requests in hand, and nothing has come of its work for " +
+           in_seconds(worker.fruitless_for(step.now)) + "; it is chosen last",
        true, step);
   return true;
 }

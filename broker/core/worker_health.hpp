@@ -6,8 +6,9 @@
 //             /health says. It gets nothing for `ejection.duration`; then one request at a time
 //             tries it, and the first success brings it back. Never more than
 //             `ejection.share_max` of the workers of a model.
-//   stalled   it has work in hand and its `progress` has stood still for `worker.stall`. It is
-//             chosen last, until anything comes of its work.
+//   stalled   it has had work in hand for `worker.stall`, be it with pauses, and its `progress` has
+//             stood still. It is chosen last, until anything comes of its work; or until it has had
+//             none in hand for as long again: then the next request tries it.
 //
 // What a client did wrong (4xx) counts for nothing here: it comes as a FINAL.
 
@@ -43,7 +44,7 @@ class WorkerHealth {
                                                    Step& step) const;
 
  private:
-  void goes_on(WorkerInfo& worker, std::string_view why, Step& step) const;
+  static void goes_on(WorkerInfo& worker, std::string_view why, Step& step);
   // With so many more aside than there are.
   [[nodiscard]] bool share_holds(std::string_view model, std::size_t more) const;
   [[nodiscard]] bool may_put_aside(const WorkerInfo& worker) const;

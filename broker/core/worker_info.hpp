@@ -79,11 +79,13 @@ struct WorkerInfo {
   Time idle_since{};
   std::uint64_t last_given = 0;  // for round_robin: which of all requests was the last; 0: none
 
-  // `stalled`: it has work in hand, and tells that nothing gets done (`progress` stands still)
-  // since `progressed`. `aside`: put aside after `failures_in_row` of its model server, until one
-  // request after `aside_until` has succeeded.
+  // `stalled`: it has had work in hand since `progressed`, and tells that nothing gets done
+  // (`progress` stands still). While it has none in hand the time stands still, at `fruitless`:
+  // work that is taken away because nothing comes of it makes nobody well. `aside`: put aside after
+  // `failures_in_row` of its model server, until one request after `aside_until` has succeeded.
   bool stalled = false;
   Time progressed{};
+  Duration fruitless{};
   bool aside = false;
   Time aside_until{};
   std::uint64_t failures_in_row = 0;
@@ -126,6 +128,10 @@ struct WorkerInfo {
   }
 
   [[nodiscard]] std::uint64_t in_flight() const { return holds.size(); }
+  // For how long it has had work in hand of which nothing came.
+  [[nodiscard]] Duration fruitless_for(Time now) const {
+    return holds.empty() ? fruitless : now - progressed;
+  }
   [[nodiscard]] std::uint64_t free_slots() const {
     return slots > in_flight() ? slots - in_flight() : 0;
   }

@@ -156,6 +156,7 @@ void NaiveController::on(const WorkerFault& event) {
 
 void NaiveController::gets_done(Worker& worker) {
   worker.progressed = now_;
+  worker.fruitless = {};
   if (!worker.stalled) return;
   worker.stalled = false;
   owe(note_text("goes_on", worker.said.worker));

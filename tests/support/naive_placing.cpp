@@ -225,7 +225,7 @@ void NaiveController::check_turn(const Request& request, const Worker& worker) {
 }
 
 void NaiveController::bind(Request& request, Worker& worker, std::uint64_t id) {
-  if (in_flight(worker) == 0) worker.progressed = now_;
+  if (in_flight(worker) == 0) worker.progressed = now_ - worker.fruitless;
   last_attempt_ = id;
   request.at = worker.session;
   request.worker = worker.said.worker;
@@ -240,7 +240,9 @@ void NaiveController::bind(Request& request, Worker& worker, std::uint64_t id) {
 void NaiveController::free(Request& request) {
   Worker* const worker = worker_of(request.at);
   request.at = 0;
-  if (worker != nullptr && in_flight(*worker) == 0) worker->idle_since = now_;
+  if (worker == nullptr || in_flight(*worker) != 0) return;
+  worker->idle_since = now_;
+  worker->fruitless = now_ - worker->progressed;
 }
 
 // ---- nobody waits in vain ---------------------------------------------------------------------

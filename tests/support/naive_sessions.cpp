@@ -189,7 +189,7 @@ void NaiveController::reconcile(Worker& worker, const std::vector<BrokerId>& act
   // They take slots before what was lost frees some.
   for (const std::uint64_t id : orphans) {
     ++counts_["dropped.orphans"];
-    if (in_flight(worker) == 0) worker.progressed = now_;
+    if (in_flight(worker) == 0) worker.progressed = now_ - worker.fruitless;
     Request& orphan = requests_.emplace_back();
     orphan.number = ++last_number_;
     orphan.fresh = false;
@@ -225,12 +225,18 @@ void NaiveController::says(Worker& worker, const WorkerSaid&, const WorkerHeartb
   tells_progress(worker, heartbeat.progress);
 }
 
-// The last table: stalled, where it has requests in hand and its `progress` stands still.
+// The last table: stalled, where it has requests in hand and its `progress` stands still; no more
+// where it has had none for as long.
 void NaiveController::tells_progress(Worker& worker, std::optional<std::uint64_t> progress) {
-  const bool stands_still = progress && progress == worker.progress && in_flight(worker) > 0;
+  const bool stands_still = progress && progress == worker.progress;
+  const bool idle = in_flight(worker) == 0;
   worker.progress = progress;
   if (!stands_still) gets_done(worker);
-  if (worker.stalled || options_.stall == Duration::zero() ||
+  if (worker.stalled && idle && now_ - worker.idle_since >= options_.stall) {
+    worker.stalled = false;
+    owe(note_text("goes_on", worker.said.worker));
+  }
+  if (worker.stalled || idle || options_.stall == Duration::zero() ||
       now_ - worker.progressed < options_.stall)
     return;
   worker.stalled = true;

@@ -37,7 +37,8 @@ struct Worker {
   Time idle_since{};
 
   bool stalled = false;
-  Time progressed{};  // when something was last got done
+  Time progressed{};     // when something was last got done, less the time without work since
+  Duration fruitless{};  // without work: how long it had some before, and nothing came of it
   bool aside = false;
   Time aside_until{};
   std::uint64_t failures_in_row = 0;

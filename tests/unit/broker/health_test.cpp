@@ -218,6 +218,76 @@ TEST(Stall, IsOfOneThatHasWorkAndTellsThatNothingGetsDone) {
   EXPECT_EQ(bench.stat("sessions.stalled"), 2u);
 }
 
+// A server that hangs, and clients that wait less long than `worker.stall`: it would be the least
+// loaded for ever.
+TEST(Stall, AddsUpOverRequestsThatAreGivenUp) {
+  Bench bench{{.stall = 3s}};
+  bench.add_worker(1, {.name = "hangs", .slots = 9});
+  bench.add_worker(2, {.name = "well", .slots = 9});
+  const auto beat = [&] {
+    bench.heartbeat(1, {.slots = 9, .state = WorkerState::ready, .progress = 7});
+    bench.heartbeat(2, {.slots = 9, .queue_length = 5, .state = WorkerState::ready});
+  };
+  const auto stalled = [&] { return bench.worker("hangs").find("stalled") != nullptr; };
+  std::uint64_t asked = 0;
+  // Asks, and gives up after a second; true: it was given to the one that hangs.
+  const auto given_to_hanging = [&] {
+    bench.drop();
+    const std::uint64_t attempt = asked++;
+    bench.request(5, attempt);
+    const bool hangs = bench.take() == Lines{"w1 REQUEST #" + std::to_string(attempt)};
+    bench.pass(1s);
+    beat();
+    bench.cancel(5, attempt);
+    bench.error(hangs ? 1 : 2, attempt, ErrorCode::cancelled);
+    return hangs;
+  };
+  beat();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(stalled());
+    EXPECT_TRUE(given_to_hanging()) << "the other has five of its own";
+    for (int idle = 0; i < 2 && idle < 5; ++idle) {
+      bench.pass(1s);
+      beat();
+    }
+  }
+  EXPECT_TRUE(stalled());
+  EXPECT_FALSE(given_to_hanging());
+  EXPECT_EQ(bench.stat("sessions.stalled"), 1u);
+}
+
+TEST(Stall, WithoutWorkIsTriedAgainAfterAsLong) {
+  Bench bench{{.stall = 3s}};
+  bench.add_worker(1, {.slots = 9});
+  const auto beat_for = [&](int seconds) {
+    for (int i = 0; i < seconds; ++i) {
+      bench.pass(1s);
+      bench.heartbeat(1, with_progress(7));
+    }
+  };
+  const auto stalled = [&] { return bench.worker("A").find("stalled") != nullptr; };
+  bench.heartbeat(1, with_progress(7));
+  bench.request(5, 0);
+  beat_for(3);
+  EXPECT_TRUE(stalled());
+  bench.cancel(5, 0);
+  bench.error(1, 0, ErrorCode::cancelled);
+  beat_for(2);
+  EXPECT_TRUE(stalled());
+  beat_for(1);
+  EXPECT_FALSE(stalled());
+  beat_for(9);
+  EXPECT_FALSE(stalled()) << "there is nothing to get done";
+  bench.request(5, 1);
+  beat_for(1);
+  EXPECT_TRUE(stalled()) << "nothing has come of this one either";
+  bench.final(1, 1);
+  EXPECT_FALSE(stalled());
+  bench.request(5, 2);
+  beat_for(2);
+  EXPECT_FALSE(stalled()) << "it counts from the answer on";
+}
+
 TEST(Stall, IsNotOverBecauseAnAgentAcknowledgesOrRefuses) {
   Bench bench{{.stall = 3s}};
   bench.add_worker(1, {.slots = 9});
