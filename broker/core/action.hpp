@@ -1,8 +1,7 @@
 #pragma once
 
-// What a OwnToWorkerler wants done: all of its output, in order. The shell sends what is to be
-// sent, and logs and counts what is noted. A send that fails comes back as an Event; no Action
-// waits.
+// What a Controller wants done: all of its output, in order. The shell sends what is to be sent,
+// and logs and counts what is noted. A send that fails comes back as an Event; no Action waits.
 
 #include <optional>
 #include <string>
