@@ -80,7 +80,8 @@ void add_controller_keys(std::vector<Key>& keys, broker::ControllerOptions& opti
            any_duration(options.ejection_duration));
   add_live("ejection.share_max", "of a model's workers at once",
            number_kind(options.ejection_share_max, 0, 1));
-  add_live("worker.stall", "work in hand and no progress for so long: chosen last; 0s: never",
+  add_live("worker.stall",
+           "work in hand for so long in all, and nothing came of it: chosen last; 0s: never",
            any_duration(options.stall));
   add("limits.header_bytes_max", "a message's header", any_size(options.limits.header_bytes));
   add("limits.frame_bytes_max", "one payload frame", any_size(options.limits.frame_bytes));

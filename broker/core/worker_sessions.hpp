@@ -72,7 +72,7 @@ class WorkerSessions {
   WorkerInfo& begin(WorkerConnection connection, WorkerDescription&& info,
                     const std::string& address, Step& step);
   void resume(WorkerInfo& worker, WorkerConnection connection, WorkerDescription&& info,
-              Step& step);
+              const std::string& address, Step& step);
   void on_heartbeat(WorkerInfo& worker, WorkerHeartbeat&& heartbeat, Step& step);
   void on_answer(WorkerInfo& worker, WorkerSaid&& event, Step& step);
   void server_gone(WorkerInfo& worker, PendingRequest& request, const Error& error, Step& step);

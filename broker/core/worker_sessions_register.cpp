@@ -44,7 +44,8 @@ void WorkerSessions::on_register(WorkerConnection connection, WorkerDescription&
     settle(as_one(std::move(ended)), step);
     bound = nullptr;
   }
-  if (bound != nullptr && bound->broken) return resume(*bound, connection, std::move(info), step);
+  if (bound != nullptr && bound->broken)
+    return resume(*bound, connection, std::move(info), address, step);
   if (bound != nullptr) {
     step.out.push_back(SendToWorker{connection, Registered{terms()}});
     take_in(*bound, std::move(info), step);
@@ -56,7 +57,7 @@ void WorkerSessions::on_register(WorkerConnection connection, WorkerDescription&
   if (named == nullptr) return changed(begin(connection, std::move(info), address, step), step);
   if (info.instance == named->instance) {
     forget_contender(connection, {});
-    return resume(*named, connection, std::move(info), step);
+    return resume(*named, connection, std::move(info), address, step);
   }
   if (info.instance < named->instance) {
     return dismiss(connection, ErrorCode::replaced,
@@ -89,8 +90,9 @@ WorkerInfo& WorkerSessions::begin(WorkerConnection connection, WorkerDescription
 }
 
 void WorkerSessions::resume(WorkerInfo& worker, WorkerConnection connection,
-                            WorkerDescription&& info, Step& step) {
+                            WorkerDescription&& info, const std::string& address, Step& step) {
   ++counters_.resumed;
+  worker.address = address;
   if (worker.connection != connection) workers_.rebind(worker, connection);
   worker.broken = false;
   worker.touch();

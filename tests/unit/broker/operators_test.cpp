@@ -186,8 +186,12 @@ TEST(Operators, WhereAWorkerRegisteredFromIsToldWhereverItIsLookedFor) {
     info.state = WorkerState::ready;
     bench.give(WorkerSaid{WorkerConnection{connection}, Register{info}, {}, {}, address});
   };
+  const auto address = [&] {
+    const Value row = bench.worker("A");
+    return row.find("address") != nullptr ? std::string{row.find("address")->string_or("")} : "";
+  };
   register_from(1, 1, "10.0.0.3");
-  EXPECT_EQ(bench.worker("A").find("address")->string_or(""), "10.0.0.3");
+  EXPECT_EQ(address(), "10.0.0.3");
   EXPECT_EQ(bench.take_notes().front().detail, "ready from 10.0.0.3, 1 slots, serves m");
 
   register_from(2, 2, "10.0.0.4");
@@ -199,8 +203,10 @@ TEST(Operators, WhereAWorkerRegisteredFromIsToldWhereverItIsLookedFor) {
       "a live worker is registered as \"A\" from 10.0.0.3; if it is dead, "))
       << turned_away.sentence;
 
-  bench.worker_says(1, Deregister{"It moves."});
-  EXPECT_EQ(bench.worker("A").find("address")->string_or(""), "10.0.0.3");
+  register_from(3, 1, "10.0.0.5");
+  EXPECT_EQ(address(), "10.0.0.5") << "it has resumed";
+  bench.worker_says(3, Deregister{"It moves."});
+  EXPECT_EQ(address(), "10.0.0.5");
 }
 
 TEST(Operators, AWorkerThatIsBackIsToldApartFromANewOne) {
@@ -243,6 +249,10 @@ TEST(Operators, WhyAWorkerIsDrainedIsToldUntilItServesAgain) {
   EXPECT_EQ(why(), "");
   drain(true, Value{});
   EXPECT_EQ(why(), "drained by an operator");
+  drain(true, "new driver");
+  bench.heartbeat(1, {.slots = 1, .state = WorkerState::ready});
+  bench.heartbeat(1, {.slots = 1, .state = WorkerState::draining, .why = "told to stop"});
+  EXPECT_EQ(why(), "told to stop") << "it is no operator's any more";
 }
 
 TEST(Operators, WhyAsksOfAllNamesWhatWasServedUntilLatelyToo) {
