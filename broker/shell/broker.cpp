@@ -20,8 +20,11 @@ using transport::Sent;
 // other socket get their turn. What a message costs to read goes by its header.
 constexpr std::size_t messages_a_turn = 1000;
 constexpr std::size_t header_bytes_a_turn = 1024 * 1024;
-// A message with more is handled before the next one is taken from libzmq.
+// A message with more is handled before others are taken from libzmq, but for those that are on
+// their way when that is seen.
 constexpr std::size_t large_message_bytes = 64 * 1024;
+// How many messages are taken before the first of them is looked at.
+constexpr std::size_t messages_on_their_way = 4;
 // What is to be sent is sent in batches: libzmq's I/O thread wakes for the first message and finds
 // the rest ready, so that a system call carries many. One by one it sends them one by one, which
 // costs more than all else that a broker does. But clients, workers and that thread have nothing to
@@ -31,6 +34,8 @@ constexpr std::size_t batches_at_workers = 4;
 
 // Of turns that find something to do, one in so many looks for signals too.
 constexpr int turns_unpolled_max = 16;
+// ... and of those that don't look at descriptors, one in so many looks into both sockets.
+constexpr int turns_unseen_max = 2;
 
 // What a QUERY is charged as: its answer tells of the whole cluster.
 constexpr std::size_t query_cost = 64 * 1024;
@@ -152,11 +157,15 @@ Broker::Ended Broker::run(transport::Signals* signals, const Reload& reload) {
 void Broker::turn() {
   clients_gone_.clear();
   workers_gone_.clear();
-  spoke_ = false;
   actions_a_batch_ = std::clamp(controller_->at_workers() / batches_at_workers, actions_a_batch_min,
                                 actions_a_batch_max);
-  const bool backend_empty = read_backend();
-  const bool frontend_empty = read_frontend();
+  // What was tried in vain may have had libzmq take in news too (look()); and a deadline may be
+  // that of somebody who has not been silent, but is unread.
+  const bool due = now_ >= controller_->next_deadline();
+  frontend_unread_ = frontend_unread_ || due || !outbox_.empty();
+  backend_unread_ = backend_unread_ || due;
+  const bool backend_empty = look(backend_, backend_unread_, [this] { return read_backend(); });
+  const bool frontend_empty = look(frontend_, frontend_unread_, [this] { return read_frontend(); });
   perform_all();
   flush_outbox();
   // What a worker had said before it was found gone may still be unread: then the Controller is not
@@ -165,39 +174,58 @@ void Broker::turn() {
             .frontend_empty = frontend_empty});
   perform_all();
   notes_.tick(now_);
-  more_to_read_ = !backend_empty || !frontend_empty || !workers_gone_.empty();
-  all_quiet_ = !more_to_read_ && !spoke_;
 }
 
-// Whoever sends, or tries to, may have libzmq take in the news of what has come meanwhile, which
-// its descriptor then does not tell. So a turn that has spoken is followed by one that looks, which
-// costs less than to have libzmq asked. What a client still does not take is tried again soon in
-// any case (outbox_retry), and does not keep the broker awake.
+// To look into an empty socket costs as many system calls as to read a dozen messages. Of one that
+// was found empty the descriptor tells when something comes, until something is sent on it: whoever
+// sends, or tries to, may have libzmq take in the news of what has come meanwhile. So what a turn
+// has spoken on is looked into by the next.
+template <class ReadIt>
+bool Broker::look(const transport::RouterSocket& socket, bool& unread, ReadIt read_it) {
+  const bool polled = turns_unpolled_ == 0;
+  const bool due =
+      unread || (polled ? poller_.readable(socket) : turns_unpolled_ % turns_unseen_max == 0);
+  if (!due) return false;
+  unread = false;
+  const bool empty = read_it();
+  if (!empty) unread = true;
+  return empty;
+}
+
 void Broker::wait() {
-  if (!all_quiet_) {
+  const bool quiet = !frontend_unread_ && !backend_unread_;
+  if (!quiet) {
     busy_until_ = now_ + options_.busy_poll;
     if (++turns_unpolled_ < turns_unpolled_max) return;
   }
   turns_unpolled_ = 0;
-  const bool sleeps = all_quiet_ && now_ >= busy_until_;
+  const bool sleeps = quiet && now_ >= busy_until_;
   poller_.wait_unread(now_, sleeps ? wake_at() : now_);
 }
 
 // Bytes that another thread has written are long in coming: they are asked for here, and looked at
-// some messages later.
+// some messages later. First where they are, then the headers, then what look_ahead() asks for.
 template <class LookAhead, class Handle>
 bool Broker::read(transport::RouterSocket& socket, LookAhead look_ahead, Handle handle) {
   std::size_t bytes = 0;
   for (std::size_t read = 0; read < messages_a_turn && bytes < header_bytes_a_turn;) {
     std::size_t count = 0;
+    std::size_t arrived = 0;
     bool empty = false;
-    for (bool small = true; small && count < incoming_.size(); ++count) {
-      Incoming& one = incoming_[count];
-      empty = !socket.receive(one);
-      if (empty) break;
+    bool small = true;
+    const auto arrive = [&] {
+      Incoming& one = incoming_[arrived++];
+      one.arrived();
       one.header.prefetch();
-      small = one.header.size() + one.payload.bytes() <= large_message_bytes;
+      small = small && one.header.size() + one.payload.bytes() <= large_message_bytes;
+    };
+    for (; small && count < incoming_.size(); ++count) {
+      empty = !socket.take(incoming_[count]);
+      if (empty) break;
+      if (count - arrived >= messages_on_their_way) arrive();
     }
+    while (arrived < count)
+      arrive();
     const auto taken = std::span{incoming_}.first(count);
     for (const Incoming& one : taken)
       look_ahead(one);
@@ -269,6 +297,8 @@ bool Broker::read_frontend() {
   });
 }
 
+// What a client still does not take is tried again soon in any case (outbox_retry), and does not
+// keep the broker awake.
 void Broker::flush_outbox() {
   if (outbox_.empty()) return;
   const auto lost =
@@ -345,7 +375,7 @@ void Broker::perform(RelayToWorker& action) {
 Sent Broker::to_frontend(ClientConnection to, Frame& header, Payload& payload) {
   const Sent sent = frontend_.send(to.value, std::move(header), std::move(payload));
   if (sent == Sent::done) last_sent_ = now_;
-  if (sent != Sent::full) spoke_ = true;
+  if (sent != Sent::full) frontend_unread_ = true;
   return sent;
 }
 
@@ -366,7 +396,7 @@ void Broker::send(ClientConnection to, Frame&& header, Payload&& payload) {
 void Broker::send(WorkerConnection to, Frame&& header, Payload&& payload,
                   std::optional<BrokerId> attempt) {
   const bool known_gone = workers_gone_.contains(to);
-  spoke_ = true;
+  backend_unread_ = true;
   if (!known_gone && backend_.send(to.value, std::move(header), std::move(payload)) == Sent::done) {
     return;
   }
@@ -375,7 +405,7 @@ void Broker::send(WorkerConnection to, Frame&& header, Payload&& payload,
 }
 
 void Broker::lose(ClientConnection client, bool cut_off) {
-  spoke_ = true;
+  frontend_unread_ = true;
   if (!clients_gone_.insert(client).second) return;
   if (cut_off) notes_.client_cut_off(client, now_);
   failures_.push_back(ClientUnreachable{client, cut_off});

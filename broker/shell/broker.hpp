@@ -2,7 +2,7 @@
 
 // Broker: a Controller with sockets around it. Frames become events, actions become frames.
 //
-// One thread runs it. Each turn reads the clock once, reads both sockets empty up to a bound (the
+// One thread runs it. Each turn reads the clock once, reads the sockets empty up to a bound (the
 // backend first: it frees slots and proves life), lets the Controller step, performs its actions in
 // order, and sleeps until something comes or the Controller wants a Tick. Sends never wait: a
 // worker is sent no more than its slots allow, and what a client does not take is kept in its
@@ -73,6 +73,9 @@ class Broker {
   [[nodiscard]] bool read(transport::RouterSocket& socket, LookAhead look_ahead, Handle handle);
   [[nodiscard]] bool read_backend();
   [[nodiscard]] bool read_frontend();
+  // Reads a socket, by `read_it`, if there may be something; whether it was found empty.
+  template <class ReadIt>
+  [[nodiscard]] bool look(const transport::RouterSocket& socket, bool& unread, ReadIt read_it);
   void flush_outbox();
   void wait();
   [[nodiscard]] Time wake_at() const;
@@ -112,12 +115,12 @@ class Broker {
   transport::Wakeup stop_;
   transport::Poller poller_;
 
-  Time now_;                   // of this turn
-  bool more_to_read_ = false;  // a bound was hit: the next turn follows without a sleep
-  int turns_unpolled_ = 0;     // since descriptors were looked at
-  bool spoke_ = false;         // something was sent in this turn, or somebody found gone by trying
-  bool all_quiet_ = false;     // the last turn has found both sockets empty, and has not spoken
-  Time busy_until_;            // looks for news instead of waiting for them
+  Time now_;  // of this turn
+  // Whether a socket may have something that its descriptor does not tell.
+  bool frontend_unread_ = true;
+  bool backend_unread_ = true;
+  int turns_unpolled_ = 0;                        // since descriptors were looked at
+  Time busy_until_;                               // looks for news instead of waiting for them
   std::array<transport::Incoming, 16> incoming_;  // taken from a socket together
   // A ClientSaid and a WorkerSaid, for one message after the other: making an event anew costs as
   // much as reading one.

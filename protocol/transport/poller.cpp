@@ -89,6 +89,12 @@ bool Poller::readable(int fd) const {
   return !waited_ || (found != polled_.end() && found->revents != 0);
 }
 
+bool Poller::readable(const Socket& socket) const {
+  const auto found = std::ranges::find(sockets_, &socket);
+  const auto at = static_cast<std::size_t>(found - sockets_.begin());
+  return !waited_ || (found != sockets_.end() && polled_[at].revents != 0);
+}
+
 // ---- Wakeup ------------------------------------------------------------------------------------
 
 Wakeup::Wakeup() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {

@@ -32,6 +32,8 @@ class Poller {
 
   // Whether the last wait found this descriptor readable; true before the first one.
   [[nodiscard]] bool readable(int fd) const;
+  // The same of a socket's descriptor, which tells of what comes after the socket was found empty.
+  [[nodiscard]] bool readable(const Socket& socket) const;
 
  private:
   // `sockets_` stand first in `polled_`, each by the descriptor that libzmq has for it.

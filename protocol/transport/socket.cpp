@@ -224,14 +224,16 @@ void Socket::Impl::learn_of_breaks() {
     CHECK(errno == EINTR, "libzmq can't say what is there");
 }
 
-void Socket::Impl::receive_payload(Incoming& into, bool more) {
-  std::uint64_t bytes = into.header.size();
-  bool over = false;
-  while (more && !over) {
+void Socket::Impl::receive_rest(Incoming& into) {
+  std::uint64_t bytes = into.header.size() + into.payload.bytes();
+  const auto over = [&] {
+    return bytes > limits.message_bytes || into.payload.frame_count() + 1 > limits.frames;
+  };
+  bool more = true;
+  while (more && !over()) {
     Frame& frame = into.payload.add();
     more = take_rest(frame);
     bytes += frame.size();
-    over = bytes > limits.message_bytes || into.payload.frame_count() + 1 > limits.frames;
   }
   for (Frame dropped; more; ++into.dropped_frames)
     more = take_rest(dropped);
@@ -278,6 +280,12 @@ Socket::Socket(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Socket::~Socket() = default;
 
 bool Socket::receive(Incoming& into) {
+  if (!take(into)) return false;
+  into.arrived();
+  return true;
+}
+
+bool Socket::take(Incoming& into) {
   into.payload = Payload{};
   into.dropped_frames = 0;
   into.foreign_identity = false;
@@ -293,8 +301,14 @@ bool Socket::receive(Incoming& into) {
     into.foreign_identity = !peer || impl_->is_foreign(*peer, header);
     into.peer = into.foreign_identity ? 0 : *peer;
   }
-  into.header.filled();
-  impl_->receive_payload(into, zmq_msg_more(header) != 0);
+  into.header.will_be_filled();
+  if (zmq_msg_more(header) == 0) return true;
+  zmq_msg_t* first = into.payload.add().to_fill();
+  CHECK(impl_->receive_frame(first), "libzmq gave a part of a message");
+  into.payload.frame(0).will_be_filled();
+  if (zmq_msg_more(first) == 0) return true;
+  into.arrived();
+  impl_->receive_rest(into);
   return true;
 }
 

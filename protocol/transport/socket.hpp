@@ -47,6 +47,12 @@ struct Incoming {
   Payload payload;
   std::size_t dropped_frames = 0;
   bool foreign_identity = false;  // ROUTER only: to be dropped unanswered (RouterSocket)
+
+  // After take(): the frames may be looked at from now on.
+  void arrived() {
+    header.filled();
+    if (!payload.empty()) payload.frame(0).filled();
+  }
 };
 
 // The address, without a port, that a message's sender has connected from; empty: the transport
@@ -67,6 +73,9 @@ class Socket {
 
   // Takes the next message, whole, if one is there; never waits. What `into` held is let go.
   [[nodiscard]] bool receive(Incoming& into);
+  // receive() in two steps: nobody looks at the frames before into.arrived(). What stands between,
+  // a few messages more, say, is the time in which another thread's bytes come.
+  [[nodiscard]] bool take(Incoming& into);
 
   // What is not sent yet is not waited for when the socket closes.
   void drop_unsent();

@@ -32,8 +32,8 @@ struct Socket::Impl {
   // One frame, if one is there. REQUIRES: the rest of a message is there once its first frame is,
   // as libzmq promises.
   [[nodiscard]] bool receive_frame(zmq_msg_t* into);
-  // `more`: whether the header is followed by anything.
-  void receive_payload(Incoming& into, bool more);
+  // What follows the first payload frame of a message that has more.
+  void receive_rest(Incoming& into);
   // The next frame of a message that has one; whether there are more.
   [[nodiscard]] bool take_rest(Frame& into);
   void learn_of_breaks();  // DEALER, in front of each message

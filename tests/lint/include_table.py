@@ -32,7 +32,7 @@ LIBRARIES = {
     "Google Benchmark": ("benchmark/**",),
     "GoogleTest": ("gtest/**", "gmock/**"),
     "POSIX": ("unistd.h", "fcntl.h", "poll.h", "signal.h", "termios.h", "netdb.h", "sys/*",
-              "arpa/*", "netinet/*", "net/*", "pthread.h", "time.h", "malloc.h"),
+              "arpa/*", "dlfcn.h", "netinet/*", "net/*", "pthread.h", "time.h", "malloc.h"),
 }
 
 
