@@ -202,7 +202,9 @@ Result<Decoded<Messages>, Fault> Decoder::Impl::decode(const Frame& header, cons
 }
 
 std::optional<WireId> id_of(const Frame& header) {
-  return codec::read_preamble(header.text()).id;
+  const std::string_view text = header.text();
+  const auto plain = codec::plain_id_of(text);
+  return plain ? plain : codec::read_preamble(text).id;
 }
 
 Decoder::Decoder(WireLimits limits, Keep keep) : impl_(std::make_unique<Impl>(limits, keep)) {}

@@ -258,6 +258,16 @@ std::optional<MessageType> type_of(std::string_view header) {
 
 }  // namespace
 
+std::optional<WireId> plain_id_of(std::string_view header) {
+  constexpr std::size_t long_form_width = 9;
+  if (header.size() < id_at + long_form_width || static_cast<unsigned char>(header[id_at]) != 0xcf)
+    return std::nullopt;
+  const auto type = type_of(header);
+  if (type != MessageType::chunk && type != MessageType::final) return std::nullopt;
+  const auto* const digits = reinterpret_cast<const unsigned char*>(header.data()) + id_at + 1;
+  return WireId{boost::endian::load_big_u64(digits)};
+}
+
 std::optional<IdSpan> read_plain(std::string_view header, const WireLimits& limits,
                                  FromClient& message) {
   if (type_of(header) != MessageType::request) return std::nullopt;

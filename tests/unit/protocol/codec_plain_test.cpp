@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "protocol/codec.hpp"
+#include "protocol/codec_preamble.hpp"
 #include "tests/support/left_out.hpp"
 #include "tests/unit/protocol/decode_support.hpp"
 #include "tests/unit/protocol/samples.hpp"
@@ -67,15 +68,27 @@ void expect_read_plainly(const std::vector<std::string>& headers) {
   }
 }
 
+TEST(CodecPlain, ReadsTheIdThatABrokerGave) {
+  constexpr WireId id{std::uint64_t{1} << 40};
+  EXPECT_EQ(codec::plain_id_of(from_worker()[0]), id);
+  EXPECT_EQ(codec::plain_id_of(from_worker()[2]), id);
+  EXPECT_EQ(codec::plain_id_of(from_worker()[1]), std::nullopt);
+}
+
 TEST(CodecPlain, ReadsWhatIsMadeOfTheUsualForms) {
   expect_read_plainly<FromClient>(from_client());
   expect_read_plainly<FromWorker>(from_worker());
+}
+
+void expect_same_id(const std::string& header) {
+  EXPECT_EQ(id_of(Frame{header}), codec::read_preamble(header).id);
 }
 
 template <class Messages>
 void expect_same(Decoder& all, Decoder& routes, const std::string& bytes,
                  Result<Decoded<Messages>, Fault> (Decoder::*decode)(const Frame&, const Payload&,
                                                                      std::size_t)) {
+  expect_same_id(bytes);
   const Frame header{bytes};
   const auto wanted = (all.*decode)(header, {}, 0);
   const auto got = (routes.*decode)(header, {}, 0);
