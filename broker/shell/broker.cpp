@@ -213,8 +213,7 @@ bool Broker::read(transport::RouterSocket& socket, LookAhead look_ahead, Handle 
     std::size_t arrived = 0;
     bool empty = false;
     bool small = true;
-    const auto arrive = [&] {
-      Incoming& one = incoming_[arrived++];
+    const auto arrive = [&small](Incoming& one) {
       one.arrived();
       one.header.prefetch();
       small = small && one.header.size() + one.payload.bytes() <= large_message_bytes;
@@ -222,10 +221,10 @@ bool Broker::read(transport::RouterSocket& socket, LookAhead look_ahead, Handle 
     for (; small && count < incoming_.size(); ++count) {
       empty = !socket.take(incoming_[count]);
       if (empty) break;
-      if (count - arrived >= messages_on_their_way) arrive();
+      if (count - arrived >= messages_on_their_way) arrive(incoming_[arrived++]);
     }
-    while (arrived < count)
-      arrive();
+    for (; arrived < count; ++arrived)
+      arrive(incoming_[arrived]);
     const auto taken = std::span{incoming_}.first(count);
     for (const Incoming& one : taken)
       look_ahead(one);
