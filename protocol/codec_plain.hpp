@@ -22,8 +22,8 @@ namespace muster::codec {
 [[nodiscard]] std::optional<IdSpan> read_plain(std::string_view header, const WireLimits& limits,
                                                FromWorker& message);
 
-// The id of a CHUNK or FINAL that begins as they all do, a broker's id in the form in which it
-// always stands; nothing: read_preamble() tells.
+// The id of a CHUNK or FINAL that begins as nearly all do, with a broker's id in its long form;
+// nothing: read_preamble() tells.
 [[nodiscard]] std::optional<WireId> plain_id_of(std::string_view header);
 
 }  // namespace muster::codec

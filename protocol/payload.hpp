@@ -5,6 +5,7 @@
 // (docs/protocol.md, section 2): nothing in Muster looks into them but the two ends.
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <new>
 #include <span>
@@ -102,13 +103,15 @@ class Frame {
   }
   // filled() reads where the bytes are, which another thread has written: asked for here, it has
   // come some hundred nanoseconds later. It stands where a message's second word points to, unless
-  // the message has its few bytes within (libzmq's msg.hpp, 4.0 to 4.3.5). Of a libzmq that has it
-  // elsewhere this asks for what nobody needs, which does no harm.
+  // the message has its few bytes within (libzmq's msg.hpp, 4.3): then that word is not likely to
+  // look like an address. If it does, or a libzmq has things elsewhere, this asks for what nobody
+  // needs.
   void will_be_filled() const {
-    const void* content = nullptr;
+    constexpr unsigned address_bits = 47;
+    std::uintptr_t content = 0;
     std::memcpy(&content, reinterpret_cast<const std::byte*>(&message_) + sizeof content,
                 sizeof content);
-    __builtin_prefetch(content);
+    if (content >> address_bits == 0) __builtin_prefetch(reinterpret_cast<const void*>(content));
   }
   void filled() {
     data_ = static_cast<std::byte*>(zmq_msg_data(&message_));

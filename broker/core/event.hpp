@@ -77,8 +77,9 @@ struct ForeignPeer {
 
 // Time has come to next_deadline(), or simply passed. `backend_empty`: everything that had arrived
 // on the backend has been given to the Controller, so a silence is a worker's own and not the
-// broker's; `frontend_empty`: likewise of clients. The shell sends one after each reading of its
-// sockets.
+// broker's; `frontend_empty`: likewise of clients. The shell sends one each turn. It has looked
+// into both sockets where next_deadline() has come; otherwise it need not have, and then says
+// false.
 struct Tick {
   bool backend_empty = false;
   bool frontend_empty = false;

@@ -27,7 +27,8 @@ class SilenceClock {
     if (now - last_tick_ > std::max<Duration>(interval * 3 / 2, pause_min))
       judge_from_ = now + interval;
     last_tick_ = now;
-    // Under a load that never lets the sockets run empty, time lags: judged late, not never.
+    // Under a load that never lets the sockets run empty, time lags: judged late, not never. Where
+    // nobody is due it lags, too, and nobody is judged by it.
     read_up_to_ = all_read ? now : std::max(read_up_to_, now - options_.expiry());
   }
 

@@ -290,7 +290,7 @@ void WorkerSessions::tick(bool backend_empty, Step& step) {
                              in_seconds(WorkerStatusChecker::silence(*worker, step.now)),
                          step));
   }
-  run_contenders(ended, step);
+  run_contenders(backend_empty, ended, step);
   settle(std::move(ended), step);
   if (!backend_empty) return;
   for (const SessionId session : std::exchange(broken_, {})) {

@@ -89,7 +89,7 @@ class WorkerSessions {
                  Step& step);
   void holder_lives(const WorkerInfo& holder, Step& step);
   [[nodiscard]] Ended replace(WorkerInfo& holder, const std::string& why, Step& step);
-  void run_contenders(std::vector<Ended>& ended, Step& step);
+  void run_contenders(bool backend_empty, std::vector<Ended>& ended, Step& step);
   void undelivered(BrokerId attempt, Step& step);
 
   void take_over(WorkerInfo& worker, WorkerDescription&& info, std::uint64_t bindings, Step& step);

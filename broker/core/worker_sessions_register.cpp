@@ -214,11 +214,13 @@ WorkerSessions::Ended WorkerSessions::replace(WorkerInfo& holder, const std::str
               why + ", and a newer instance has taken its name", step);
 }
 
-// By the time up to which all is read: a STATUS may have come and not be read yet.
-void WorkerSessions::run_contenders(std::vector<Ended>& ended, Step& step) {
+// By the time up to which all is read: a STATUS may have come and not be read yet, or, before the
+// connection broke, an answer.
+void WorkerSessions::run_contenders(bool backend_empty, std::vector<Ended>& ended, Step& step) {
   std::vector<SessionId> due;
   for (auto& [session, contender] : contenders_) {
-    if (checker_.read_up_to() >= contender.until || workers_.find(session)->broken) {
+    const bool gone = backend_empty && workers_.find(session)->broken;
+    if (gone || checker_.read_up_to() >= contender.until) {
       due.push_back(session);
     } else if (step.now >= contender.look_at) {
       contender.look_at = step.now + options_.heartbeat_interval / 8;

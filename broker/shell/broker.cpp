@@ -159,10 +159,9 @@ void Broker::turn() {
   workers_gone_.clear();
   actions_a_batch_ = std::clamp(controller_->at_workers() / batches_at_workers, actions_a_batch_min,
                                 actions_a_batch_max);
-  // What was tried in vain may have had libzmq take in news too (look()); and a deadline may be
-  // that of somebody who has not been silent, but is unread.
+  // A deadline may be that of somebody who is not silent, but unread.
   const bool due = now_ >= controller_->next_deadline();
-  frontend_unread_ = frontend_unread_ || due || !outbox_.empty();
+  frontend_unread_ = frontend_unread_ || due;
   backend_unread_ = backend_unread_ || due;
   const bool backend_empty = look(backend_, backend_unread_, [this] { return read_backend(); });
   const bool frontend_empty = look(frontend_, frontend_unread_, [this] { return read_frontend(); });
@@ -296,10 +295,10 @@ bool Broker::read_frontend() {
   });
 }
 
-// What a client still does not take is tried again soon in any case (outbox_retry), and does not
-// keep the broker awake.
+// Not each turn: what is tried in vain has the next turn look into the socket, too.
 void Broker::flush_outbox() {
-  if (outbox_.empty()) return;
+  if (outbox_.empty() || now_ < outbox_retry_at_) return;
+  outbox_retry_at_ = now_ + outbox_retry;
   const auto lost =
       outbox_.flush(now_, [this](ClientConnection to, Frame& header, Payload& payload) {
         return to_frontend(to, header, payload);
@@ -310,7 +309,7 @@ void Broker::flush_outbox() {
 
 Time Broker::wake_at() const {
   Time wake = controller_->next_deadline();
-  if (!outbox_.empty()) wake = std::min(wake, now_ + outbox_retry);
+  if (!outbox_.empty()) wake = std::min(wake, outbox_retry_at_);
   if (stopping()) wake = std::min(wake, stopped_at());
   return wake;
 }
@@ -372,9 +371,9 @@ void Broker::perform(RelayToWorker& action) {
 
 // What is not taken stays as it is.
 Sent Broker::to_frontend(ClientConnection to, Frame& header, Payload& payload) {
+  frontend_unread_ = true;
   const Sent sent = frontend_.send(to.value, std::move(header), std::move(payload));
   if (sent == Sent::done) last_sent_ = now_;
-  if (sent != Sent::full) frontend_unread_ = true;
   return sent;
 }
 

@@ -121,6 +121,7 @@ class Broker {
   bool backend_unread_ = true;
   int turns_unpolled_ = 0;                        // since descriptors were looked at
   Time busy_until_;                               // looks for news instead of waiting for them
+  Time outbox_retry_at_;                          // when clients that were full are tried again
   std::array<transport::Incoming, 16> incoming_;  // taken from a socket together
   // A ClientSaid and a WorkerSaid, for one message after the other: making an event anew costs as
   // much as reading one.

@@ -23,16 +23,18 @@ class Poller {
 
   // Returns when something may be readable, a signal has come or `deadline` is reached, never
   // earlier than that by the rounding of milliseconds. What a socket has is found by reading it:
-  // nothing here says which. REQUIRES: something is watched.
+  // nothing says which it was. REQUIRES: something is watched.
   void wait(Time now, Time deadline);
 
   // The same at a third of the cost, for who can tell that no news can be overlooked. REQUIRES:
-  // each watched socket was found empty by a receive() after whatever was sent on it last.
+  // each watched socket was found empty by a receive() after whatever was sent on it last, or tried
+  // to be.
   void wait_unread(Time now, Time deadline);
 
   // Whether the last wait found this descriptor readable; true before the first one.
   [[nodiscard]] bool readable(int fd) const;
-  // The same of a socket's descriptor, which tells of what comes after the socket was found empty.
+  // The same of a socket, after wait_unread(): wait() itself takes the news in, so that the
+  // descriptor tells nothing any more.
   [[nodiscard]] bool readable(const Socket& socket) const;
 
  private:

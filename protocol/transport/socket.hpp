@@ -48,7 +48,7 @@ struct Incoming {
   std::size_t dropped_frames = 0;
   bool foreign_identity = false;  // ROUTER only: to be dropped unanswered (RouterSocket)
 
-  // After take(): the frames may be looked at from now on.
+  // The second step of take(), where that has said true.
   void arrived() {
     header.filled();
     if (!payload.empty()) payload.frame(0).filled();
@@ -73,8 +73,9 @@ class Socket {
 
   // Takes the next message, whole, if one is there; never waits. What `into` held is let go.
   [[nodiscard]] bool receive(Incoming& into);
-  // receive() in two steps: nobody looks at the frames before into.arrived(). What stands between,
-  // a few messages more, say, is the time in which another thread's bytes come.
+  // receive() in two steps, the second being into.arrived(). What stands between, a few messages
+  // more, say, is the time in which another thread's bytes come. REQUIRES: where this has said
+  // true, arrived() comes before anything else that is done with `into`.
   [[nodiscard]] bool take(Incoming& into);
 
   // What is not sent yet is not waited for when the socket closes.

@@ -31,8 +31,9 @@ LIBRARIES = {
     "nlohmann-json": ("nlohmann/**",),
     "Google Benchmark": ("benchmark/**",),
     "GoogleTest": ("gtest/**", "gmock/**"),
+    "libdl": ("dlfcn.h",),
     "POSIX": ("unistd.h", "fcntl.h", "poll.h", "signal.h", "termios.h", "netdb.h", "sys/*",
-              "arpa/*", "dlfcn.h", "netinet/*", "net/*", "pthread.h", "time.h", "malloc.h"),
+              "arpa/*", "netinet/*", "net/*", "pthread.h", "time.h", "malloc.h"),
 }
 
 

@@ -13,9 +13,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// As in the real shell, but that messages are taken one by one, not sixteen together; that a batch
-// is as small as one of the shell's can be, however many are at workers; and for the bounds of what
-// waits for a client that reads too little: small, so that they are reached.
+// As in the real shell, but that messages are taken one by one, not sixteen together; that what has
+// come is always seen, never swallowed by a send; that a batch is as small as one of the shell's
+// can be, however many are at workers; and for the bounds of what waits for a client that reads too
+// little: small, so that they are reached.
 constexpr std::size_t actions_a_batch = 32;
 constexpr Duration outbox_retry = 2ms;
 constexpr std::size_t outbox_messages_max = 40;
@@ -49,20 +50,29 @@ BrokerProcess::BrokerProcess(Stage& stage, HostId host, const std::string& name,
 void BrokerProcess::turn() {
   clients_gone_.clear();
   workers_gone_.clear();
-  const bool backend_empty = read_backend();
-  const bool frontend_empty = read_frontend();
+  const bool due = now() >= controller_.next_deadline();
+  const bool backend_empty = look(backend_unread_, due, &BrokerProcess::read_backend);
+  const bool frontend_empty = look(frontend_unread_, due, &BrokerProcess::read_frontend);
   perform_all();
   flush_outbox();
   step(Tick{.backend_empty = backend_empty && workers_gone_.empty(),
             .frontend_empty = frontend_empty});
   perform_all();
-  more_to_read_ = !backend_empty || !frontend_empty || !workers_gone_.empty();
+}
+
+bool BrokerProcess::look(bool& unread, bool due, bool (BrokerProcess::*read)()) {
+  const bool looks = std::exchange(unread, false) || due;
+  const std::size_t before = messages_read_;
+  const bool empty = (this->*read)();
+  unread = unread || !empty;
+  return empty && (looks || messages_read_ > before);
 }
 
 bool BrokerProcess::read_backend() {
   for (std::size_t i = 0; i < plan_.reads_a_turn; ++i) {
     auto incoming = stage_.network.receive(doors_.backend, stage_.now);
     if (!incoming) return true;
+    ++messages_read_;
     const WorkerConnection from{incoming->peer};
     auto& said = std::get<WorkerSaid>(worker_said_);
     auto fault = worker_decoder_.from_worker_into(said.message, said.header.id, incoming->header,
@@ -86,6 +96,7 @@ bool BrokerProcess::read_frontend() {
   for (std::size_t i = 0; i < plan_.reads_a_turn; ++i) {
     auto incoming = stage_.network.receive(doors_.frontend, stage_.now);
     if (!incoming) return true;
+    ++messages_read_;
     const ClientConnection from{incoming->peer};
     auto& said = std::get<ClientSaid>(client_said_);
     auto fault = client_decoder_.from_client_into(said.message, said.header.id, incoming->header,
@@ -128,7 +139,7 @@ void BrokerProcess::flush_outbox() {
 }
 
 Time BrokerProcess::wake() const {
-  if (more_to_read_) return now();
+  if (frontend_unread_ || backend_unread_) return now();
   const Time wake = std::min(controller_.next_deadline(), stop_by_);
   return outbox_.empty() ? wake : std::min(wake, now() + outbox_retry);
 }
@@ -232,6 +243,7 @@ void BrokerProcess::perform(WorkerNote& note) {
 
 void BrokerProcess::send(ClientConnection to, Frame&& header, Payload&& payload) {
   if (clients_gone_.contains(to)) return;
+  frontend_unread_ = true;
   const auto kept = outbox_.find(to);
   const Taken taken = kept != outbox_.end()
                           ? Taken::full
@@ -251,6 +263,7 @@ void BrokerProcess::send(ClientConnection to, Frame&& header, Payload&& payload)
 void BrokerProcess::send(WorkerConnection to, Frame&& header, Payload&& payload,
                          std::optional<BrokerId> attempt) {
   const bool known_gone = workers_gone_.contains(to);
+  backend_unread_ = true;
   if (!known_gone && stage_.network.send(doors_.backend, to.value, std::move(header),
                                          std::move(payload), stage_.now) == Taken::done) {
     return;

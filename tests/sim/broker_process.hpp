@@ -44,6 +44,8 @@ class BrokerProcess final : public Process {
   };
 
   [[nodiscard]] Time wake() const override;
+  // Whether the socket was found empty, as in the shell: only where it had a reason to look.
+  [[nodiscard]] bool look(bool& unread, bool due, bool (BrokerProcess::*read)());
   [[nodiscard]] bool read_backend();
   [[nodiscard]] bool read_frontend();
   void flush_outbox();
@@ -79,7 +81,9 @@ class BrokerProcess final : public Process {
   std::set<ClientConnection> clients_gone_;
   std::set<WorkerConnection> workers_gone_;
   std::map<ClientConnection, Kept> outbox_;
-  bool more_to_read_ = false;
+  bool frontend_unread_ = true;
+  bool backend_unread_ = true;
+  std::size_t messages_read_ = 0;
   int stops_ = 0;
   Time stop_by_ = time_never;
 };

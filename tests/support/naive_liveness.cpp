@@ -99,7 +99,8 @@ bool NaiveController::may_expire(const Worker& worker) const {
 
 bool NaiveController::may_be_replaced(const Worker& worker) const {
   return ticks_ && std::ranges::any_of(contenders_, [&](const Contender& c) {
-           return c.holder == worker.session && (worker.broken || read_backend_ >= c.until);
+           return c.holder == worker.session &&
+                  ((worker.broken && all_read_) || read_backend_ >= c.until);
          });
 }
 

@@ -63,6 +63,26 @@ TEST(Broker, AnswersAndStopsWhileItLooksForNewsInsteadOfSleeping) {
   EXPECT_EQ("yes", client.hear<Final>().body);
 }
 
+// libzmq may take in what has come on a socket while something is sent there. Both sockets have to
+// do with both: one client's answer and another's request cross.
+TEST(Broker, WhatHasComeWhileSendingIsNotSleptOver) {
+  RunningBroker broker(without_silences());
+  TestWorker worker(broker);
+  TestClient one(broker);
+  TestClient other(broker);
+  one.ask(1);
+  for (std::uint64_t i = 1; i <= 3000 && !HasFailure(); ++i) {
+    const auto request = worker.hear<Request>();
+    other.ask(i);
+    worker.say(Final{request.message.id, 0, {}});
+    ASSERT_EQ(i, one.hear<Final>().message.id.value);
+    const auto next = worker.hear<Request>();
+    one.ask(i + 1);
+    worker.say(Final{next.message.id, 0, {}});
+    ASSERT_EQ(i, other.hear<Final>().message.id.value);
+  }
+}
+
 TEST(Broker, NoWorkerIsSaidAtOnce) {
   RunningBroker broker;
   TestClient client(broker);

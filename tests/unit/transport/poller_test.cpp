@@ -91,6 +91,34 @@ TEST(Poller, AMessageEndsAWaitOfWhoHasReadAll) {
   }
 }
 
+TEST(Poller, TellsWhichSocketHasNews) {
+  Context context;
+  RouterSocket quiet(context, {});
+  RouterSocket router(context, {});
+  const auto endpoint = router.bind("tcp://127.0.0.1:*");
+  ASSERT_TRUE(endpoint.ok());
+  DealerSocket dealer(context, {});
+  ASSERT_TRUE(dealer.connect(endpoint.value()).ok());
+  Incoming got;
+  ASSERT_TRUE(test::receive_soon(dealer, got, &router));
+  ASSERT_FALSE(router.receive(got));
+  ASSERT_FALSE(quiet.receive(got));
+  Poller poller;
+  poller.watch(quiet);
+  poller.watch(router);
+  EXPECT_TRUE(poller.readable(router)) << "before the first wait nothing is known";
+  poller.wait_unread(monotonic_now(), monotonic_now());
+  EXPECT_FALSE(poller.readable(router));
+  ASSERT_EQ(Sent::done, dealer.send(Frame{"ping"}, {}));
+  poller.wait_unread(monotonic_now(), monotonic_now() + test::patience);
+  EXPECT_TRUE(poller.readable(router));
+  EXPECT_FALSE(poller.readable(quiet));
+  poller.remove(quiet);
+  EXPECT_TRUE(poller.readable(router));
+  EXPECT_FALSE(poller.readable(quiet));
+  EXPECT_TRUE(router.receive(got));
+}
+
 TEST(Poller, AMessageEndsAWaitAndSocketsComeAndGo) {
   Context context;
   RouterSocket router(context, {});
