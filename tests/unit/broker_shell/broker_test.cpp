@@ -77,8 +77,8 @@ TEST(Broker, WhatHasComeWhileSendingIsNotSleptOver) {
     worker.say(Final{request.message.id, 0, {}});
     ASSERT_EQ(i, one.hear<Final>().message.id.value);
     const auto next = worker.hear<Request>();
-    one.ask(i + 1);
     worker.say(Final{next.message.id, 0, {}});
+    one.ask(i + 1);
     ASSERT_EQ(i, other.hear<Final>().message.id.value);
   }
 }
