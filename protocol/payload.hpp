@@ -108,10 +108,10 @@ class Frame {
   // needs.
   void will_be_filled() const {
     constexpr unsigned address_bits = 47;
-    std::uintptr_t content = 0;
+    const void* content = nullptr;
     std::memcpy(&content, reinterpret_cast<const std::byte*>(&message_) + sizeof content,
                 sizeof content);
-    if (content >> address_bits == 0) __builtin_prefetch(reinterpret_cast<const void*>(content));
+    if (reinterpret_cast<std::uintptr_t>(content) >> address_bits == 0) __builtin_prefetch(content);
   }
   void filled() {
     data_ = static_cast<std::byte*>(zmq_msg_data(&message_));
