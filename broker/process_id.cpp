@@ -1,8 +1,8 @@
 // getpid() of memory, in front of libc's.
 //
 // libzmq asks for the process's id whenever it looks whether another thread has told it something,
-// and whenever it tells another: of the system calls that a broker makes for a request, every third
-// is getpid(). glibc kept the answer itself up to version 2.24. Here it stands on a page that the
+// and whenever it tells another: of the system calls of a broker's thread under load, nearly half
+// are getpid(). glibc kept the answer itself up to version 2.24. Here it stands on a page that the
 // kernel clears in a child (MADV_WIPEONFORK), so that a process that forks has the child's own id
 // there. A child of vfork() would see its parent's: the broker starts no processes.
 
