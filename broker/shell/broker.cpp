@@ -23,7 +23,7 @@ constexpr std::size_t header_bytes_a_turn = 1024 * 1024;
 // A message with more is handled before others are taken from libzmq, but for those that are on
 // their way when that is seen.
 constexpr std::size_t large_message_bytes = 64 * 1024;
-// How many messages are taken before the first of them is looked at.
+// How many messages are taken after one before that is looked at.
 constexpr std::size_t messages_on_their_way = 4;
 // What is to be sent is sent in batches: libzmq's I/O thread wakes for the first message and finds
 // the rest ready, so that a system call carries many. One by one it sends them one by one, which

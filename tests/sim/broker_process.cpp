@@ -117,6 +117,9 @@ bool BrokerProcess::read_frontend() {
 }
 
 void BrokerProcess::flush_outbox() {
+  if (outbox_.empty() || now() < outbox_retry_at_) return;
+  outbox_retry_at_ = now() + outbox_retry;
+  frontend_unread_ = true;
   std::vector<std::pair<ClientConnection, bool>> lost;
   for (auto next = outbox_.begin(); next != outbox_.end();) {
     const auto entry = next++;
@@ -141,7 +144,7 @@ void BrokerProcess::flush_outbox() {
 Time BrokerProcess::wake() const {
   if (frontend_unread_ || backend_unread_) return now();
   const Time wake = std::min(controller_.next_deadline(), stop_by_);
-  return outbox_.empty() ? wake : std::min(wake, now() + outbox_retry);
+  return outbox_.empty() ? wake : std::min(wake, outbox_retry_at_);
 }
 
 void BrokerProcess::stop(Duration within) {
@@ -243,8 +246,8 @@ void BrokerProcess::perform(WorkerNote& note) {
 
 void BrokerProcess::send(ClientConnection to, Frame&& header, Payload&& payload) {
   if (clients_gone_.contains(to)) return;
-  frontend_unread_ = true;
   const auto kept = outbox_.find(to);
+  frontend_unread_ = frontend_unread_ || kept == outbox_.end();
   const Taken taken = kept != outbox_.end()
                           ? Taken::full
                           : stage_.network.send(doors_.frontend, to.value, std::move(header),

@@ -84,6 +84,7 @@ class BrokerProcess final : public Process {
   bool frontend_unread_ = true;
   bool backend_unread_ = true;
   std::size_t messages_read_ = 0;
+  Time outbox_retry_at_{};
   int stops_ = 0;
   Time stop_by_ = time_never;
 };

@@ -15,6 +15,21 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+// A ROUTER, and a DEALER that has its empty first frame.
+struct Connected {
+  Context context;
+  RouterSocket router{context, {}};
+  DealerSocket dealer{context, {}};
+  Incoming got;
+
+  Connected() {
+    const auto endpoint = router.bind("tcp://127.0.0.1:*");
+    EXPECT_TRUE(endpoint.ok());
+    EXPECT_TRUE(dealer.connect(endpoint.value()).ok());
+    EXPECT_TRUE(test::receive_soon(dealer, got, &router));
+  }
+};
+
 TEST(Poller, NeverReturnsBeforeTheDeadline) {
   Wakeup never;
   Poller poller;
@@ -71,14 +86,8 @@ TEST(Poller, TellsWhichDescriptorIsReadable) {
 }
 
 TEST(Poller, AMessageEndsAWaitOfWhoHasReadAll) {
-  Context context;
-  RouterSocket router(context, {});
-  const auto endpoint = router.bind("tcp://127.0.0.1:*");
-  ASSERT_TRUE(endpoint.ok());
-  DealerSocket dealer(context, {});
-  ASSERT_TRUE(dealer.connect(endpoint.value()).ok());
-  Incoming got;
-  ASSERT_TRUE(test::receive_soon(dealer, got, &router));
+  Connected at;
+  auto& [context, router, dealer, got] = at;
   Poller poller;
   poller.watch(router);
   for (int i = 0; i < 2000; ++i) {
@@ -92,15 +101,9 @@ TEST(Poller, AMessageEndsAWaitOfWhoHasReadAll) {
 }
 
 TEST(Poller, TellsWhichSocketHasNews) {
-  Context context;
+  Connected at;
+  auto& [context, router, dealer, got] = at;
   RouterSocket quiet(context, {});
-  RouterSocket router(context, {});
-  const auto endpoint = router.bind("tcp://127.0.0.1:*");
-  ASSERT_TRUE(endpoint.ok());
-  DealerSocket dealer(context, {});
-  ASSERT_TRUE(dealer.connect(endpoint.value()).ok());
-  Incoming got;
-  ASSERT_TRUE(test::receive_soon(dealer, got, &router));
   ASSERT_FALSE(router.receive(got));
   ASSERT_FALSE(quiet.receive(got));
   Poller poller;
@@ -144,14 +147,8 @@ TEST(Poller, AMessageEndsAWaitAndSocketsComeAndGo) {
 
 TEST(Poller, WhatHasCameWhileSendingIsNotSleptOver) {
   // libzmq may take in what has come while it sends; its descriptor does not tell of it then.
-  Context context;
-  RouterSocket router(context, {});
-  const auto endpoint = router.bind("tcp://127.0.0.1:*");
-  ASSERT_TRUE(endpoint.ok());
-  DealerSocket dealer(context, {});
-  ASSERT_TRUE(dealer.connect(endpoint.value()).ok());
-  Incoming got;
-  ASSERT_TRUE(test::receive_soon(dealer, got, &router));
+  Connected at;
+  auto& [context, router, dealer, got] = at;
   Poller poller;
   poller.watch(dealer);
   for (int i = 0; i < 2000; ++i) {
