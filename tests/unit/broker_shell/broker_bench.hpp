@@ -17,8 +17,12 @@
 
 namespace muster::broker {
 
+// Nobody is given up for having been silent, or for having taken nothing: on a machine that is busy
+// enough, a peer that is played here is both for seconds. A test of that sets its own times.
 inline BrokerOptions on_free_ports() {
   BrokerOptions options;
+  options.controller.heartbeat_liveness = 100;
+  options.outbox.stall = std::chrono::hours{1};
   options.frontend = {"tcp://127.0.0.1:*"};
   options.backend = {"tcp://127.0.0.1:*"};
   options.controller.restart_grace = {};  // who is not there is not waited for

@@ -169,10 +169,7 @@ struct DeafClient {
 
 TEST(Broker, AClientThatTakesNothingIsCutOffAndHarmsNobody) {
   test::LogFile log;
-  BrokerOptions options = on_free_ports();
-  options.outbox.stall =
-      std::chrono::hours{1};  // by its bytes it is cut off, however slow the machine
-  RunningBroker broker(options);
+  RunningBroker broker;  // by its bytes it is cut off
   TestWorker worker(broker);
   const DeafClient deaf(broker);
   const auto id = worker.hear<Request>().message.id;
@@ -386,10 +383,7 @@ TEST(Broker, AThirdStopEndsItAtOnce) {
 }
 
 TEST(Broker, AClientThatTakesNothingHoldsUpAStopOnlyForAWhile) {
-  BrokerOptions options = on_free_ports();
-  options.outbox.stall =
-      std::chrono::minutes{10};  // it is not given up for that before the stop ends
-  RunningBroker broker(options);
+  RunningBroker broker;
   TestWorker worker(broker);
   const DeafClient deaf(broker);
   const auto id = worker.hear<Request>().message.id;
