@@ -29,16 +29,19 @@ struct Recordings {
 // The bench's client against a server that answers its checks itself.
 struct HealthBench {
   explicit HealthBench(ScriptedServer::Handler handler, std::vector<std::string> urls = {},
-                       Duration health_timeout = seconds{5})
-      : server(std::move(handler)), client(options(std::move(urls), health_timeout)) {}
+                       Duration health_timeout = seconds{5},
+                       Duration connect_timeout = seconds{10})  // libcurl's clock is the machine's
+      : server(std::move(handler)),
+        client(options(std::move(urls), health_timeout, connect_timeout)) {}
 
-  OpenAiServer::Options options(std::vector<std::string> urls, Duration health_timeout) const {
+  OpenAiServer::Options options(std::vector<std::string> urls, Duration health_timeout,
+                                Duration connect_timeout) const {
     OpenAiServer::Options made;
     made.watch.urls = urls.empty() ? std::vector{server.url()} : std::move(urls);
     made.watch.health_interval = seconds{2};
     made.watch.health_timeout = health_timeout;
     made.watch.metrics = false;  // openai_metrics_test.cpp
-    made.http.connect_timeout = milliseconds{50};
+    made.http.connect_timeout = connect_timeout;
     return made;
   }
 
@@ -182,7 +185,7 @@ TEST(OpenAiHealth, AFrozenServerIsSeenToWhereItTakesNoConnectionsAnyMore) {
     return request.method == "GET" ? checks(request) : ScriptedAnswer{{}, End::keep_alive, true};
   };
   // Checks are missed by the time for a connection, never by that for an answer.
-  HealthBench bench{handler, {}, std::chrono::hours{24}};
+  HealthBench bench{handler, {}, std::chrono::hours{24}, milliseconds{50}};
   ASSERT_TRUE(bench.until(WorkerState::ready));
   bench.client.start({JobId{1}, "m", OpenAiBench::streamed(), "x"}, bench.now);
   ASSERT_TRUE(bench.until([&] { return bench.server.requests().back().method == "POST"; }));
