@@ -50,6 +50,14 @@ class Bench(unittest.TestCase):
                                     "3", "--workers", "3", "--body", "10KiB")
         self.assert_sound(ended, figures, ["muster", "proxy"])
 
+    def test_zmtp_spoken_by_itself_carries_the_same(self):
+        ended, figures = self.bench("--link", "zmtp", "--target", "muster,proxy,router", "--parts",
+                                    "3", "--models", "4", "--threads", "2", "--clients", "3",
+                                    "--workers", "3", "--body", "200KiB", "--crowd", "20",
+                                    duration="1100ms")
+        self.assert_sound(ended, figures, ["muster", "proxy", "router"])
+        self.assertEqual("zmtp", figures["options"]["link"])
+
     def test_large_bodies_beside_the_others_are_told_apart(self):
         ended, figures = self.bench("--target", "muster", "--bulk", "2", "--bulk-body", "1MiB",
                                     "--body", "16B", "--rate", "300")

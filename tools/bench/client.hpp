@@ -23,6 +23,7 @@ class Client : public Peer {
 
   [[nodiscard]] Outcome connect(const std::string& endpoint) { return link_->connect(endpoint); }
   [[nodiscard]] int fd() const override { return link_->fd(); }
+  [[nodiscard]] std::uint32_t news() const override { return link_->news(); }
   [[nodiscard]] bool ready() const override { return ready_; }
   [[nodiscard]] bool pump() override;
 

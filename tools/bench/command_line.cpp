@@ -45,6 +45,9 @@ constexpr const char* notes = R"(What is measured:
   OTHERS the share of the machine that neither the target nor this program has used: where it is
   not near 0, look at CPU/REQUEST and not at the throughput.
   A latency counts from when its request was sent; with --rate from when it was to be sent.
+  Clients and workers are played through libzmq, as by users' programs. Of messages that come one by
+  one that takes more of the machine than a target does, and their latencies are then those of this
+  program: with --link zmtp it writes and reads what they say by itself.
   Each answer is held against what the worker has sent, and all must come.
 
 Examples:
@@ -52,6 +55,7 @@ Examples:
   muster-bench --clients 1 --outstanding 1 --workers 1 --target muster
   muster-bench --target all --clients 8 --outstanding 32 --workers 4 --svg run.svg
   muster-bench --rate 20000 --duration 30s --body 4KiB --json run.json
+  muster-bench --link zmtp --clients 100 --outstanding 10 --parts 500 --part-interval 20ms
   muster-bench --rate 2000 --bulk 2 --bulk-body 64MiB --target muster
 
 Exit codes:
@@ -168,6 +172,16 @@ void add_course(CLI::App& app, BenchOptions& options, std::vector<std::string>& 
              "Of the bodies, the models asked and the schedule (1)");
   add_number(app, "--threads", options.threads, std::uint64_t{1}, threads_max,
              "Threads that play clients and workers, each with\nan I/O thread of libzmq (1)");
+  app.add_option_function<std::string>(
+         "--link",
+         [&options](const std::string& text) {
+           options.link = text == "zmtp" ? LinkKind::zmtp : LinkKind::libzmq;
+         },
+         "Who speaks for clients and workers: libzmq, or this\nprogram by itself (zmtp), which "
+         "takes "
+         "less of the\nmachine from the target (libzmq)")
+      ->check(CLI::IsMember({"libzmq", "zmtp"}))
+      ->option_text("KIND");
   app.add_option("--json", options.json, "Write all figures to this file")->option_text("FILE");
   app.add_option("--svg", options.svg, "Write a plot of the latencies to this file")
       ->option_text("FILE");
@@ -234,6 +248,9 @@ std::variant<BenchOptions, Serve, Stopped> parse_command_line(std::vector<std::s
   if (options.part_interval > Duration{} && options.answer_size() < time_bytes)
     return wrong("--part-interval needs parts of 8 bytes or more, which say when they were sent");
   if (auto stop = resolve_targets(targets, options)) return *stop;
+  if (options.link == LinkKind::zmtp &&
+      std::ranges::find(options.targets, Target::nats) != options.targets.end())
+    return wrong("--link zmtp does not speak to a NATS server: --target must name others");
   if (options.bulk > 0 && options.targets != std::vector{Target::muster})
     return wrong("--bulk needs --target muster alone: no other knows whose worker is whose");
   return options;

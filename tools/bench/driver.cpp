@@ -11,6 +11,7 @@
 #include "protocol/check.hpp"
 #include "protocol/transport/clock.hpp"
 #include "tools/bench/nats_link.hpp"
+#include "tools/bench/zmtp_link.hpp"
 
 namespace muster::bench {
 
@@ -41,12 +42,17 @@ Driver::Driver(const BenchOptions& options, Target target, std::uint64_t number)
 
 std::unique_ptr<Link> Driver::client_link(std::uint64_t number) {
   if (script_.target == Target::nats) return nats_client(number);
-  return std::make_unique<Dealer>(context_, false);
+  return dealer(false);
 }
 
 std::unique_ptr<Link> Driver::worker_link() {
   if (script_.target == Target::nats) return nats_worker();
-  return std::make_unique<Dealer>(context_, script_.target != Target::muster);
+  return dealer(script_.target != Target::muster);
+}
+
+std::unique_ptr<Link> Driver::dealer(bool enveloped) {
+  if (script_.options.link == LinkKind::zmtp) return std::make_unique<ZmtpLink>(enveloped);
+  return std::make_unique<Dealer>(context_, enveloped);
 }
 
 Driver::~Driver() {
@@ -73,7 +79,7 @@ Outcome Driver::open(const Endpoints& endpoints, Time deadline) {
 }
 
 void Driver::watch(Peer& peer) {
-  epoll_event event{.events = EPOLLIN, .data = {.ptr = &peer}};
+  epoll_event event{.events = peer.news(), .data = {.ptr = &peer}};
   CHECK(::epoll_ctl(epoll_, EPOLL_CTL_ADD, peer.fd(), &event) == 0, "a socket can't be watched");
   to_be_read(peer);
 }

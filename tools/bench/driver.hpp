@@ -55,6 +55,7 @@ class Driver {
 
   [[nodiscard]] std::unique_ptr<Link> client_link(std::uint64_t number);
   [[nodiscard]] std::unique_ptr<Link> worker_link();
+  [[nodiscard]] std::unique_ptr<Link> dealer(bool enveloped);
   void watch(Peer& peer);
   [[nodiscard]] bool all_ready() const;
   [[nodiscard]] bool all_done(Time now) const;

@@ -3,7 +3,10 @@
 // Link: one peer's connection to a target, and how a message is carried on it. What the peers say
 // is the same to all targets.
 
+#include <sys/epoll.h>
+
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,6 +41,9 @@ class Link {
   // take the news away, so whoever sends receives until nothing comes before it polls again.
   [[nodiscard]] virtual int fd() const = 0;
 
+  // What of it is news, as epoll_ctl() wants to be told.
+  [[nodiscard]] virtual std::uint32_t news() const { return EPOLLIN; }
+
   // The next message, if one is there.
   [[nodiscard]] virtual bool receive(Received& into) = 0;
 
@@ -49,7 +55,7 @@ class Link {
   [[nodiscard]] virtual bool answer(std::string_view to, zmq::message_t& header,
                                     const zmq::message_t* body) = 0;
 
-  // Lets go of what was sent and is still kept to go out together.
+  // Ends a turn of the driver's: lets go of what was sent and is still kept to go out together.
   virtual void flush() {}
 
   // What the other side has said of why the connection is gone; empty: nothing.

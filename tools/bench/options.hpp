@@ -37,6 +37,12 @@ inline constexpr std::array all_targets = {Target::muster, Target::proxy, Target
   return "";
 }
 
+// Who speaks for the clients and workers of all targets but NATS.
+enum class LinkKind : std::uint8_t {
+  libzmq,  // as users' programs do
+  zmtp,    // this program by itself, for less than half the cost
+};
+
 struct BenchOptions {
   std::uint64_t clients = 8;
   std::uint64_t outstanding = 32;  // each client's window
@@ -66,6 +72,7 @@ struct BenchOptions {
   std::uint64_t runs = 5;  // of each target, in turn
   std::uint64_t seed = 1;
   std::uint64_t threads = 1;
+  LinkKind link = LinkKind::libzmq;
 
   std::string json;                   // a file; empty: none
   std::string svg;                    // likewise

@@ -2,6 +2,8 @@
 
 // Peer: what a driver's loop sees of a client or a worker. All on one thread.
 
+#include <cstdint>
+
 #include "protocol/time.hpp"
 
 namespace muster::bench {
@@ -21,6 +23,7 @@ class Peer {
 
   // Readable when something may have come since pump() last said that there is nothing more.
   [[nodiscard]] virtual int fd() const = 0;
+  [[nodiscard]] virtual std::uint32_t news() const = 0;  // Link::news()
 
   // Takes what has come, at most `messages_a_turn`, and says what is to be said to it. True where
   // more may be there: the descriptor does not tell then.

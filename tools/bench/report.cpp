@@ -237,6 +237,7 @@ Json options_json(const BenchOptions& options) {
           {"runs", options.runs},
           {"seed", options.seed},
           {"threads", options.threads},
+          {"link", options.link == LinkKind::zmtp ? "zmtp" : "libzmq"},
           {"settings", options.settings}};
 }
 

@@ -62,6 +62,8 @@ TEST(BenchCommandLine, ReadsAllOptions) {
                                       "11",
                                       "--threads",
                                       "2",
+                                      "--link",
+                                      "zmtp",
                                       "--json",
                                       "out.json",
                                       "--svg",
@@ -90,6 +92,7 @@ TEST(BenchCommandLine, ReadsAllOptions) {
   EXPECT_EQ(options.runs, 9u);
   EXPECT_EQ(options.seed, 11u);
   EXPECT_EQ(options.threads, 2u);
+  EXPECT_EQ(options.link, LinkKind::zmtp);
   EXPECT_EQ(options.json, "out.json");
   EXPECT_EQ(options.svg, "out.svg");
   EXPECT_EQ(options.settings, (std::vector<std::string>{"a.b=1", "c.d=2"}));
@@ -121,6 +124,7 @@ TEST(BenchCommandLine, HasTheDefaultsThatItsHelpNames) {
   EXPECT_TRUE(named("--threads", options.threads));
   EXPECT_EQ(options.targets, (std::vector{Target::muster, Target::proxy}));
   EXPECT_EQ(options.rate, 0);
+  EXPECT_EQ(options.link, LinkKind::libzmq);
 }
 
 TEST(BenchCommandLine, AnAnswerInOnePartHasNoChunks) {
@@ -157,6 +161,8 @@ TEST(BenchCommandLine, SaysWhatIsWrongAndExitsWithTwo) {
       {{"--bulk", "101"}, "from 0 to 100"},
       {{"--bulk-body", "65MiB"}, "64MiB"},
       {{"--bulk", "1", "--target", "muster,proxy"}, "muster alone"},
+      {{"--link", "tls"}, "libzmq,zmtp"},
+      {{"--link", "zmtp", "--target", "proxy,nats"}, "NATS"},
       {{"--duration", "3"}, "no duration"},
       {{"--duration", "1ms"}, "from 10ms"},
       {{"--target", "nginx"}, "no target \"nginx\""},
