@@ -59,4 +59,13 @@ inline void note(const WorkerInfo& worker, std::string_view what, std::string de
   return text;
 }
 
+// "; nobody else serves m, n": the models that go with it; empty: others serve all that it does.
+[[nodiscard]] inline std::string alone_text(const WorkerInfo& worker,
+                                            const WorkerRegistry& workers) {
+  std::vector<std::string> alone;
+  for (const std::string& name : worker.names)
+    if (workers.serving(name).size() == 1) alone.push_back(name);
+  return alone.empty() ? "" : "; nobody else serves " + listed(alone);
+}
+
 }  // namespace muster::broker

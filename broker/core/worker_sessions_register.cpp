@@ -299,7 +299,10 @@ WorkerSessions::Ended WorkerSessions::bury(WorkerInfo& worker, std::string_view 
                                            std::string_view reason, const std::string& sentence,
                                            Step& step) {
   const std::size_t held = worker.in_flight();
-  note(worker, what, sentence + "; " + std::to_string(held) + " requests were in flight at it",
+  const bool followed = what == "replaced" || contenders_.contains(worker.session);
+  note(worker, what,
+       sentence + "; " + std::to_string(held) + " requests were in flight at it" +
+           (followed ? "" : alone_text(worker, workers_)),
        held > 0 || reason != reason::deregistered, step);
   Ended ended{timeout_handler_.lose_all(worker, reason, sentence, step), worker.names, {}};
   checker_.forget(worker);

@@ -80,10 +80,12 @@ void Client::send(Time since) {
   const Stencil& stencil = script_.headers.requests[models > 1 ? prng_.below(models) : 0];
   zmq::message_t header(stencil.size());
   stencil.write(header.data<std::byte>(), ledger_.open(since));
-  if (!link_->send(header, &script_.body)) {
-    cut_off_ = true;
-    ledger_.tally.complain("a client has lost its connection" + link_->last_words());
-  }
+  if (!link_->send(header, &script_.body)) lost_connection();
+}
+
+void Client::lost_connection() {
+  if (std::exchange(cut_off_, true)) return;
+  ledger_.tally.complain("a client has lost its connection" + link_->last_words());
 }
 
 bool Client::pump() {
@@ -94,6 +96,7 @@ bool Client::pump() {
     if (more) took(message, transport::monotonic_now());
   }
   link_->flush();
+  if (!more && !link_->last_words().empty()) lost_connection();
   return more;
 }
 

@@ -25,6 +25,7 @@ class Client : public Peer {
   [[nodiscard]] int fd() const override { return link_->fd(); }
   [[nodiscard]] std::uint32_t news() const override { return link_->news(); }
   [[nodiscard]] bool ready() const override { return ready_; }
+  [[nodiscard]] std::string last_words() const override { return link_->last_words(); }
   [[nodiscard]] bool pump() override;
 
   // When the schedule wants the next request sent; never while there is no schedule, or no room.
@@ -47,6 +48,7 @@ class Client : public Peer {
   void took(const Received& message, Time now);
   void took_part(Ledger::Pending& pending, const Received& part, Time now);
   void took_other();
+  void lost_connection();
   void answered(Time now);
   [[nodiscard]] bool is_measured(Time since) const {
     return since >= window_.from && since < window_.to;

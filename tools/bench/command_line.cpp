@@ -171,15 +171,15 @@ void add_course(CLI::App& app, BenchOptions& options, std::vector<std::string>& 
   add_number(app, "--seed", options.seed, std::uint64_t{0}, any_max,
              "Of the bodies, the models asked and the schedule (1)");
   add_number(app, "--threads", options.threads, std::uint64_t{1}, threads_max,
-             "Threads that play clients and workers, each with\nan I/O thread of libzmq (1)");
+             "Threads that play clients and workers, each with\nan I/O thread of libzmq, where "
+             "that speaks (1)");
   app.add_option_function<std::string>(
          "--link",
          [&options](const std::string& text) {
            options.link = text == "zmtp" ? LinkKind::zmtp : LinkKind::libzmq;
          },
          "Who speaks for clients and workers: libzmq, or this\nprogram by itself (zmtp), which "
-         "takes "
-         "less of the\nmachine from the target (libzmq)")
+         "copies bodies, but\ntakes less of the machine from the target (libzmq)")
       ->check(CLI::IsMember({"libzmq", "zmtp"}))
       ->option_text("KIND");
   app.add_option("--json", options.json, "Write all figures to this file")->option_text("FILE");
@@ -203,7 +203,8 @@ std::optional<Stopped> resolve_targets(const std::vector<std::string>& names,
                                        BenchOptions& options) {
   if (names == std::vector<std::string>{"all"}) {
     options.targets.assign(all_targets.begin(), all_targets.end());
-    if (!nats_program()) std::erase(options.targets, Target::nats);
+    if (!nats_program() || options.link == LinkKind::zmtp)
+      std::erase(options.targets, Target::nats);
     return std::nullopt;
   }
   if (!names.empty()) options.targets.clear();

@@ -74,6 +74,8 @@ Outcome Driver::open(const Endpoints& endpoints, Time deadline) {
     if (now >= deadline) return failure("not all clients and workers have met the target in time");
     keep_appointments(now);
     turn(deadline);
+    if (const std::string why = first_last_words(); !why.empty())
+      return failure("a client or a worker has lost its connection" + why);
   }
   return Done{};
 }
@@ -87,6 +89,14 @@ void Driver::watch(Peer& peer) {
 bool Driver::all_ready() const {
   const auto ready = [](const auto& peer) { return peer->ready(); };
   return std::ranges::all_of(workers_, ready) && std::ranges::all_of(clients_, ready);
+}
+
+std::string Driver::first_last_words() const {
+  for (const auto& worker : workers_)
+    if (auto why = worker->last_words(); !why.empty()) return why;
+  for (const auto& client : clients_)
+    if (auto why = client->last_words(); !why.empty()) return why;
+  return {};
 }
 
 bool Driver::all_done(Time now) const {
@@ -160,14 +170,17 @@ void Driver::turn(Time deadline) {
       ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), nobody_reads ? -1 : 0);
   CHECK(count >= 0 || errno == EINTR, "the system refused to poll");
   for (int i = 0; i < count; ++i) {
-    if (auto* peer = static_cast<Peer*>(events[static_cast<std::size_t>(i)].data.ptr))
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    if (auto* peer = static_cast<Peer*>(event.data.ptr)) {
       to_be_read(*peer);
+      peer->hung_up = peer->hung_up || (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    }
   }
   reading_.clear();
   std::swap(reading_, to_read_);
   for (Peer* peer : reading_) {
     peer->to_be_read = false;
-    if (peer->pump()) to_be_read(*peer);
+    if (peer->pump() || std::exchange(peer->hung_up, false)) to_be_read(*peer);
     appoint(*peer);
   }
 }

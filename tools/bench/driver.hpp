@@ -58,6 +58,7 @@ class Driver {
   [[nodiscard]] std::unique_ptr<Link> dealer(bool enveloped);
   void watch(Peer& peer);
   [[nodiscard]] bool all_ready() const;
+  [[nodiscard]] std::string first_last_words() const;  // empty: all connections stand
   [[nodiscard]] bool all_done(Time now) const;
   void appoint(Peer& peer);
   void keep_appointments(Time now);

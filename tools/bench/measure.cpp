@@ -190,9 +190,10 @@ void wait_until(Time end, std::string_view phase, const Load& load, const Progre
 
 Result<Figures> measure(const BenchOptions& options, Target target, std::uint64_t round,
                         const Progress& progress) {
-  // Each socket has its own, one for its connection and one to be woken by.
+  // Each socket of libzmq's has its own, one for its connection and one to be woken by.
+  const std::uint64_t each = options.link == LinkKind::zmtp ? 1 : 3;
   const std::uint64_t descriptors =
-      (options.clients + options.workers + options.crowd + 2 * options.bulk) * 3 + 100;
+      (options.clients + options.workers + options.crowd + 2 * options.bulk) * each + 100;
   if (transport::raise_descriptor_limit() < descriptors) {
     return failure("so many clients and workers need " + std::to_string(descriptors) +
                    " open files, more than this process may have (ulimit -n)");

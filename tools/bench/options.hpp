@@ -92,6 +92,7 @@ struct BenchOptions {
     side.body_bytes = bulk_bytes;
     side.answer_bytes = 256;
     side.seed = seed;
+    side.link = link;
     return side;
   }
   // With `slots` resolved.

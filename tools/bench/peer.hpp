@@ -3,6 +3,7 @@
 // Peer: what a driver's loop sees of a client or a worker. All on one thread.
 
 #include <cstdint>
+#include <string>
 
 #include "protocol/time.hpp"
 
@@ -33,9 +34,13 @@ class Peer {
   [[nodiscard]] virtual Time due() const = 0;
   virtual void act(Time now) = 0;
 
+  // Why its connection is gone; empty: it is not.
+  [[nodiscard]] virtual std::string last_words() const = 0;
+
   // The driver's own notes.
   Time appointed = time_never;
   bool to_be_read = false;
+  bool hung_up = false;  // the other side has, behind what it had said last
 };
 
 }  // namespace muster::bench

@@ -58,6 +58,7 @@ bool Worker::pump() {
     if (more) took(message);
   }
   link_->flush();
+  if (!more && !link_->last_words().empty()) lost_connection();
   return more;
 }
 
@@ -85,12 +86,11 @@ void Worker::answer(std::string_view to, std::uint64_t id) {
   bool sent = true;
   for (std::size_t part = 0; part < script_.headers.answer.size() && sent; ++part)
     sent = send_part(to, id, part);
-  if (!sent) complain("a worker has lost its connection" + link_->last_words());
+  if (!sent) lost_connection();
 }
 
 void Worker::go_on(Stream stream) {
-  if (!send_part(stream.to, stream.id, stream.part))
-    return complain("a worker has lost its connection" + link_->last_words());
+  if (!send_part(stream.to, stream.id, stream.part)) return lost_connection();
   if (++stream.part == script_.headers.answer.size()) return;
   stream.due += script_.options.part_interval;
   put_off(std::move(stream));
@@ -195,8 +195,11 @@ void Worker::heard_heartbeat(Time now) {
 
 void Worker::say(const Frame& frame) {
   zmq::message_t message(frame.bytes().data(), frame.size());
-  if (!link_->send(message, nullptr))
-    complain("a worker has lost its connection" + link_->last_words());
+  if (!link_->send(message, nullptr)) lost_connection();
+}
+
+void Worker::lost_connection() {
+  complain("a worker has lost its connection" + link_->last_words());
 }
 
 void Worker::complain(std::string sentence) {

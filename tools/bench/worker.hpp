@@ -28,6 +28,7 @@ class Worker : public Peer {
   [[nodiscard]] int fd() const override { return link_->fd(); }
   [[nodiscard]] std::uint32_t news() const override { return link_->news(); }
   [[nodiscard]] bool ready() const override { return ready_; }
+  [[nodiscard]] std::string last_words() const override { return link_->last_words(); }
   [[nodiscard]] bool pump() override;
 
   // When the next heartbeat, or the next part of an answer, is to be sent.
@@ -58,6 +59,7 @@ class Worker : public Peer {
   [[nodiscard]] WorkerDescription description() const;
   void heartbeat(Time now);
   void say(const Frame& frame);
+  void lost_connection();
   void complain(std::string sentence);
 
   std::unique_ptr<Link> link_;

@@ -22,6 +22,7 @@ namespace {
 using namespace std::literals;
 
 constexpr std::size_t room_min = 64 * 1024;  // of what is read together
+constexpr std::uint64_t frame_bytes_max = std::uint64_t{128} * 1024 * 1024;  // none is sent to it
 
 constexpr std::uint8_t flag_more = 1;
 constexpr std::uint8_t flag_long = 2;
@@ -92,7 +93,7 @@ Outcome ZmtpLink::connect(const std::string& endpoint) {
 // Its edges: what has come is read until nothing is left, and that there is room again to write in
 // is told only after there was none.
 std::uint32_t ZmtpLink::news() const {
-  return EPOLLIN | EPOLLOUT | EPOLLET;
+  return EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 }
 
 std::string ZmtpLink::last_words() const {
@@ -103,13 +104,17 @@ void ZmtpLink::cut_off(std::string why) {
   if (why_.empty()) why_ = std::move(why);
 }
 
+void ZmtpLink::give_up(std::string why) {
+  cut_off(std::move(why));
+  is_deaf_ = true;
+}
+
 // ---- what comes --------------------------------------------------------------------------------
 
 bool ZmtpLink::receive(Received& into) {
   while (true) {
-    if (!why_.empty()) return false;
     if (greeted() && take_message(into)) return true;
-    if (std::exchange(drained_, false) || !fill()) return false;
+    if (is_deaf_ || std::exchange(drained_, false) || !fill()) return false;
   }
 }
 
@@ -140,7 +145,7 @@ bool ZmtpLink::greeted() {
   const std::string_view said = text_of({in_.data() + in_begin_, greeting_bytes});
   const bool speaks = said[0] == greeting[0] && said[9] == greeting[9] && said[10] >= greeting[10];
   if (!speaks || said.substr(12, 20) != greeting.substr(12, 20)) {
-    cut_off("the target does not speak ZMTP 3 with the NULL mechanism");
+    give_up("the target does not speak ZMTP 3 with the NULL mechanism");
     return false;
   }
   in_begin_ += greeting_bytes;
@@ -159,6 +164,11 @@ bool ZmtpLink::part_at(std::size_t at, Part& part) {
   if (here < head) return false;
   const std::uint64_t size =
       is_long ? number_at(&in_[at + 1]) : std::to_integer<std::uint64_t>(in_[at + 1]);
+  if (size > frame_bytes_max) {
+    give_up("the target sends a frame of " + std::to_string(size) + " bytes, and " +
+            std::to_string(frame_bytes_max) + " are taken");
+    return false;
+  }
   wanted_ += size;
   if (here - head < size) return false;
   part.body = {in_.data() + at + head, size};
@@ -198,7 +208,10 @@ void ZmtpLink::took_command(std::span<const std::byte> body) {
   constexpr std::string_view error = "\5ERROR"sv;
   constexpr std::size_t ping_ttl = 2;
   const std::string_view said = text_of(body);
-  if (said.starts_with(error)) cut_off("the target refuses it");
+  if (said.starts_with(error)) {
+    const std::string_view reason = said.substr(std::min(said.size(), error.size() + 1));
+    give_up("the target refuses it: " + std::string{reason});
+  }
   if (!said.starts_with(ping) || said.size() < ping.size() + ping_ttl) return;
   const std::string pong = "\4PONG" + std::string{said.substr(ping.size() + ping_ttl)};
   put(raw_of(pong), flag_command);
@@ -239,7 +252,12 @@ void ZmtpLink::flush() {
   drained_ = false;  // of what comes from here on the driver may hear before it asks again
   while (why_.empty() && out_begin_ < out_.size()) {
     const auto sent = ::send(fd_, out_.data() + out_begin_, out_.size() - out_begin_, MSG_NOSIGNAL);
-    if (sent < 0 && errno == EAGAIN) return;  // there will be news when there is room
+    if (sent < 0 && errno == EAGAIN) {  // there will be news when there is room
+      if (out_begin_ <= out_.size() / 2) return;
+      out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(out_begin_));
+      out_begin_ = 0;
+      return;
+    }
     if (sent < 0 && errno != EINTR) cut_off(std::strerror(errno));
     if (sent > 0) out_begin_ += static_cast<std::size_t>(sent);
   }

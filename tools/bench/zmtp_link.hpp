@@ -22,7 +22,7 @@ class ZmtpLink : public Link {
   explicit ZmtpLink(bool enveloped) : enveloped_(enveloped) {}
   ~ZmtpLink() override;
 
-  // Begins to: that it has failed is told by send(), and last_words() say why.
+  // Begins to: that it has failed, last_words() say.
   // `endpoint`: tcp://HOST:PORT.
   [[nodiscard]] Outcome connect(const std::string& endpoint) override;
   [[nodiscard]] int fd() const override { return fd_; }
@@ -44,6 +44,8 @@ class ZmtpLink : public Link {
   // Takes the next message; false where not all of it is here.
   [[nodiscard]] bool take_message(Received& into);
   void took_command(std::span<const std::byte> body);
+  // What the other side says can't be read from here on.
+  void give_up(std::string why);
   // Reads what has come; false where nothing has.
   [[nodiscard]] bool fill();
   void put(std::span<const std::byte> bytes, std::uint8_t flags);
@@ -52,7 +54,8 @@ class ZmtpLink : public Link {
 
   const bool enveloped_;
   int fd_ = -1;
-  std::string why_;  // the connection is gone; empty: it is not
+  std::string why_;       // the connection is gone; empty: it is not
+  bool is_deaf_ = false;  // what still comes is not read
 
   std::vector<std::byte> in_;  // what has come and is not taken stands at [in_begin_, in_end_)
   std::size_t in_begin_ = 0;

@@ -24,11 +24,14 @@ def excerpt(lines):
 
 
 def failures(junit_file):
-    """Name, reason and what was said, of each test that failed."""
+    """Name, reason and what was said, of each test that failed or could not run."""
     for case in xml.etree.ElementTree.parse(junit_file).getroot().iter("testcase"):
-        failure = case.find("failure")
-        if failure is not None or case.get("status") == "fail":
-            reason = failure.get("message") if failure is not None else None
+        told = case.find("failure")
+        if told is None:
+            told = case.find("skipped")
+        reason = told.get("message", "") if told is not None else ""
+        is_skipped = case.get("status") == "notrun" and reason.startswith(("SKIP", "Disabled"))
+        if case.get("status") in ("fail", "notrun") and not is_skipped:
             yield case.get("name"), reason or "failed", case.findtext("system-out") or ""
 
 

@@ -148,6 +148,7 @@ TEST(BenchCommandLine, ReadsSeveralTargetsInTheirOrder) {
   EXPECT_TRUE(
       std::ranges::includes(all, std::vector{Target::muster, Target::proxy, Target::router}));
   EXPECT_EQ(all.size(), nats_program() ? 4u : 3u);
+  EXPECT_EQ(parse({"--target", "all", "--link", "zmtp"}).targets.size(), 3u) << "all but NATS";
 }
 
 TEST(BenchCommandLine, SaysWhatIsWrongAndExitsWithTwo) {

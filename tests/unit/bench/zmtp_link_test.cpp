@@ -216,7 +216,9 @@ TEST(ZmtpLink, SaysWhyItsConnectionIsGone) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"HTTP/1.1 400 Bad Request\r\n" + std::string(64, ' '), "does not speak ZMTP 3"},
       {greeting.substr(0, 12) + "PLAIN" + std::string(47, '\0'), "does not speak ZMTP 3"},
-      {greeting + "\4\7\5ERROR\0"s, "the target refuses it"},
+      {greeting + "\4\x0a\5ERROR\3why"s, "the target refuses it: why"},
+      {greeting + ready + "\2\0\1\0\0\0\0\0\0"s, "a frame of 281474976710656 bytes"},
+      {greeting + ready + "\2\xff\xff\xff\xff\xff\xff\xff\xff"s, "a frame of 18446744073709551615"},
       {greeting + ready, "the target has closed it"},
   };
   for (const auto& [says, why] : cases) {
@@ -239,6 +241,32 @@ TEST(ZmtpLink, SaysWhyItsConnectionIsGone) {
   }
   ZmtpLink link{false};
   EXPECT_FALSE(link.connect("ipc:///nowhere").ok());
+}
+
+// With what was said last, in one piece of news.
+TEST(ZmtpLink, AnEndBehindTheLastWordIsNews) {
+  Listener listener;
+  ZmtpLink link{false};
+  ASSERT_TRUE(link.connect(listener.endpoint).ok());
+  listener.accept();
+  listener.say(greeting + ready + "\0\4last"s);
+  listener.hang_up();
+  const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
+  epoll_event event{.events = link.news(), .data = {}};
+  ASSERT_EQ(::epoll_ctl(epoll, EPOLL_CTL_ADD, link.fd(), &event), 0);
+  std::uint32_t told = 0;
+  while ((told & EPOLLRDHUP) == 0) {
+    ASSERT_EQ(::epoll_wait(epoll, &event, 1, 10'000), 1);
+    told |= event.events;
+  }
+  ::close(epoll);
+  Received got;
+  ASSERT_TRUE(link.receive(got));
+  EXPECT_EQ(text(got.header), "last");
+  EXPECT_FALSE(link.receive(got));
+  link.flush();
+  EXPECT_FALSE(link.receive(got)) << "upon which a driver looks again";
+  EXPECT_NE(link.last_words().find("the target has closed it"), std::string::npos);
 }
 
 // What was read short is not read again in the same turn; what comes later is news by then.

@@ -220,6 +220,27 @@ TEST(Operators, AWorkerThatIsBackIsToldApartFromANewOne) {
             "3.0 s)");
 }
 
+TEST(Operators, TheLastThatServesAModelSaysSoWhenItGoes) {
+  Bench bench;
+  bench.add_worker(1, {.name = "A", .models = {"m", "n", "o"}});
+  bench.add_worker(2, {.name = "B", .models = {"m"}});
+  (void)bench.take_notes();
+  const auto said = [&] { return bench.take_notes().front().detail; };
+  bench.worker_says(1, Deregister{"It moves."});
+  EXPECT_EQ(said(),
+            "it has deregistered: It moves.; 0 requests were in flight at it; nobody else serves "
+            "n, o");
+  bench.add_worker(1, {.name = "A", .instance = 2});
+  (void)bench.take_notes();
+  bench.worker_says(2, Deregister{""});
+  EXPECT_TRUE(said().ends_with("in flight at it")) << "A serves m";
+  // Whose place is taken at once leaves nothing unserved.
+  bench.register_worker(1, {.name = "A", .instance = 3});
+  EXPECT_TRUE(said().ends_with("in flight at it"));
+  bench.pass(10s);
+  EXPECT_TRUE(bench.take_notes().back().detail.ends_with("nobody else serves m"));
+}
+
 TEST(Operators, WhyAWorkerIsDrainedIsToldUntilItServesAgain) {
   Bench bench;
   bench.add_worker(1, {.name = "A"});
