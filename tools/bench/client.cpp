@@ -64,7 +64,7 @@ Time Client::due() const {
 }
 
 bool Client::done(Time now) const {
-  return now >= window_.until && ledger_.outstanding() == 0;
+  return now >= window_.until && (ledger_.outstanding() == 0 || cut_off_);
 }
 
 Tally Client::settle() {

@@ -35,7 +35,7 @@ class Client : public Peer {
   // Begins to ask.
   void start(const Window& window, Time now);
 
-  // Nothing is outstanding, and nothing more will be sent.
+  // Nothing is outstanding that may still be answered, and nothing more will be sent.
   [[nodiscard]] bool done(Time now) const;
 
   // Counts what the schedule still wanted to be sent, and how long it has waited at the least: left
